@@ -1,0 +1,85 @@
+/**
+ * The one door to the outside: time, randomness, disk and network.
+ *
+ * Everything below `main.ts` takes a `Host` and touches nothing else, so that a seeded simulation can
+ * drive whole clusters in one process (see `testing/`). Lint forbids `node:fs`, `node:net`, `Date.now`,
+ * `Math.random` and timers outside this folder.
+ */
+
+/** A pending timer; `cancel` is idempotent. */
+export interface Timer {
+  cancel(): void;
+}
+
+export interface Clock {
+  /** Wall clock, milliseconds since the epoch. May jump; never used to order writes. */
+  wallMs(): number;
+  /** Monotonic milliseconds since an arbitrary start. */
+  monotonicMs(): number;
+  /** Runs `fn` once after `delayMs`. Does not keep the process alive. */
+  after(delayMs: number, fn: () => void): Timer;
+  /** Runs `fn` in a later turn of the event loop, after pending I/O (setImmediate). */
+  soon(fn: () => void): void;
+}
+
+export interface Random {
+  /** Uniform in [0, 1). */
+  float(): number;
+  /** Uniform in [0, 2^32). */
+  uint32(): number;
+  bytes(length: number): Uint8Array;
+}
+
+/** An open file. Offsets and lengths in bytes. Calls reject with Node's errno errors (`code` ENOSPC, EIO, …). */
+export interface DiskFile {
+  /** Writes all of `chunks` at `position`. Not durable before `datasync`. */
+  write(chunks: readonly Uint8Array[], position: number): Promise<void>;
+  /** fdatasync: when it resolves, everything written and the file's size are on stable storage. */
+  datasync(): Promise<void>;
+  read(position: number, length: number): Promise<Uint8Array>;
+  size(): Promise<number>;
+  truncate(length: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Disk {
+  /** `create`: fails if the file exists. `modify`: read and write an existing file. `read`: read only. */
+  open(path: string, mode: 'create' | 'modify' | 'read'): Promise<DiskFile>;
+  list(dir: string): Promise<string[]>;
+  exists(path: string): Promise<boolean>;
+  makeDir(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  remove(path: string): Promise<void>;
+  /** fsync of a folder: makes creations, renames and removals in it durable. */
+  syncDir(path: string): Promise<void>;
+  /** Exclusive lock for one process; rejects if another process holds it. Released by `unlock` or by process death. */
+  lock(path: string): Promise<{ unlock(): Promise<void> }>;
+  /** Bytes available to this process on the file system of `path`. */
+  freeBytes(path: string): Promise<number>;
+}
+
+/** One end of an established peer connection that carries whole binary messages, in order, each at most once. */
+export interface Link {
+  /** Queues a message. `bufferedBytes` says how much is still unsent. */
+  send(message: Uint8Array): void;
+  readonly bufferedBytes: number;
+  /** Address of the other side, for logs. */
+  readonly remote: string;
+  onMessage: (message: Uint8Array) => void;
+  onClose: (code: number, reason: string) => void;
+  close(code: number, reason: string): void;
+}
+
+export interface Network {
+  /** Connects to a peer URL (`http://`, `https://`); rejects if it cannot. */
+  dial(url: string): Promise<Link>;
+  /** Accepts peers on a URL; resolves when listening. */
+  listen(url: string, onLink: (link: Link) => void): Promise<{ close(): Promise<void> }>;
+}
+
+export interface Host {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly disk: Disk;
+  readonly net: Network;
+}
