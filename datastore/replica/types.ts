@@ -1,0 +1,94 @@
+/**
+ * What replicas exchange: records in logs. See docs/decisions and ARCHITECTURE.md for the shape of the document.
+ *
+ * slot         a replica's small number, 0 to 255
+ * incarnation  one life of a slot on one disk: a random 32-bit number drawn when the disk is initialised
+ * log          `slot.incarnation`: a Y.Doc that only its owner writes
+ * stamp        (Lamport counter, log): names one transaction
+ * context      for every log the highest Lamport counter that the author of a write held
+ */
+
+/** `slot * 2^32 + incarnation`: names a log; also the tie-break between stamps of equal Lamport counter. */
+export type LogId = number;
+export const logId = (slot: number, incarnation: number): LogId => slot * 4_294_967_296 + incarnation;
+export const slotOf = (log: LogId): number => Math.floor(log / 4_294_967_296);
+export const incarnationOf = (log: LogId): number => log % 4_294_967_296;
+export const logName = (log: LogId): string => `${slotOf(log)}.${incarnationOf(log).toString(16).padStart(8, '0')}`;
+
+export interface Stamp {
+  readonly lamport: number;
+  readonly log: LogId;
+}
+/** Total order of stamps: Lamport counter, then slot, then incarnation. */
+export const compareStamps = (a: Stamp, b: Stamp): number => a.lamport - b.lamport || a.log - b.log;
+
+export type Context = ReadonlyMap<LogId, number>;
+/** True if the author of a write with this context had seen the write `s`. */
+export const inContext = (context: Context, s: Stamp): boolean => (context.get(s.log) ?? 0) >= s.lamport;
+
+/**
+ * A key as a string with one character per byte (latin1), so that `<` is etcd's byte order and keys can be Map keys.
+ * Keys of the cluster's own state (leases, later users and alarms) live in a space of their own that no client can reach.
+ */
+export type Key = string;
+export const Space = { client: 0, system: 1 } as const;
+export type Space = (typeof Space)[keyof typeof Space];
+
+/** One write of a transaction, as given by its author. */
+export interface Write {
+  readonly space: Space;
+  readonly key: Key;
+  /** null deletes. */
+  readonly value: Uint8Array | null;
+  /** 0n: no lease. */
+  readonly lease: bigint;
+}
+
+/**
+ * One transaction as it stands in a log. `bytes` are the document's own bytes; values are offsets into them, so that nothing is held twice.
+ * When the owner moves a live record to another segment, `bytes` changes, `stamp` does not.
+ */
+export interface Record {
+  readonly lamport: number;
+  readonly log: LogId;
+  bytes: Uint8Array;
+  writes: RecordWrite[];
+  /** Decoded on demand; includes the record itself. */
+  context(): Context;
+  /** How many of `writes` are some key's current write (tombstones count). Kept by the keyspace; at 0 the owner may drop it. */
+  live: number;
+}
+
+/** Offsets into the record's bytes. `valueLength` -1: a deletion. */
+export interface RecordWrite {
+  readonly space: Space;
+  readonly key: Key;
+  readonly lease: bigint;
+  valueOffset: number;
+  valueLength: number;
+}
+
+/**
+ * Implemented by the keyspace. The replica calls it synchronously and in the same order at first and at every replay.
+ */
+export interface RecordSink {
+  /**
+   * A record (own or remote, new here) has become part of the state, at this local revision if it changes anything visible.
+   * @returns whether it changed the client space visibly, that is, whether it used the revision.
+   */
+  integrate(record: Record, revision: number): boolean;
+  /** The same stamp now lives in other bytes (moved to another segment, or its log was inherited), perhaps with fewer writes. */
+  moved(from: Record, to: Record): void;
+  /** These writes are physically gone from a document. */
+  dropped(record: Record, writes: readonly RecordWrite[]): void;
+  /** Is this write what its key is now (tombstones count)? Decides what the owner moves and what it drops. */
+  isCurrent(record: Record, write: RecordWrite): boolean;
+  /** A write of this replica alone, never replicated (`compact_rev_key`, --local-keys). */
+  integrateLocal(writes: readonly Write[], revision: number): void;
+  /** History up to and including `revision` is compacted. */
+  compacted(revision: number): void;
+  /** The counter moved without a write (a foreign revision was met): `revision` is the current one now. */
+  advanced(revision: number): void;
+  /** Everything up to `revision` is on stable storage now: readers and watchers may see it. */
+  durable(revision: number): void;
+}
