@@ -55,7 +55,7 @@ export GOFLAGS="-p=${EDGESTORE_TOOLS_JOBS:-2} -buildvcs=false" GOWORK=off CGO_EN
 
 # build MODULE BINARY PACKAGE: into the cache unless it is there. The rename is last, so a program is there whole or not at all.
 build() {
-  local module=$1 binary=$2 package=$3 directory target ldflags started
+  local module=$1 binary=$2 package=$3 directory target ldflags started source folder
   directory=$cache/$module-$(module_hash "$module")
   target=$directory/$binary
   mkdir -p "$directory" "$cache/bin"
@@ -68,8 +68,11 @@ build() {
       ldflags="-s -w $(cat "$here/$module/ldflags" 2>/dev/null || true)"
       if [[ $binary == *.test ]]; then
         (cd "$here/$module" && nice -n 10 go test -c -mod=readonly -tags e2e -ldflags "$ldflags" -o "$target.part" "$package")
-        # The suite finds its certificates relative to its own source, so remember where that is.
-        (cd "$here/$module" && go list -mod=readonly -f '{{.Dir}}' "$package") >"$target.dir"
+        # The suite reads ../fixtures (certificates) from the package's own folder: keep both beside it, writable.
+        source=$(cd "$here/$module" && go list -mod=readonly -f '{{.Dir}}' "$package")
+        for folder in "$source" "$source/../fixtures"; do
+          cp -rL --no-preserve=mode "$folder" "$directory/"
+        done
       else
         (cd "$here/$module" && nice -n 10 go build -mod=readonly -trimpath -ldflags "$ldflags" -o "$target.part" "$package")
       fi
