@@ -1,0 +1,47 @@
+/** What is measured, as data: add a case here and it is in the table. */
+
+/** A cluster that cases run against, started afresh for each round. */
+export interface Setup {
+  readonly id: string;
+  readonly members: number;
+  /** One way between any two members; through a proxy in front of each peer address, only if given. */
+  readonly peerDelay_ms?: number;
+  /** Which members the clients talk to: all, or only the last one started (with etcd mostly a follower's site). */
+  readonly clientsAt: 'all' | 'one';
+  /** Only on request (--setups), since they take long or mean little on loopback. */
+  readonly optional?: boolean;
+}
+
+/** One run of etcd's `benchmark`. */
+export interface Case {
+  readonly id: string;
+  readonly op: 'put' | 'range' | 'range-serializable';
+  readonly clients: number;
+  readonly conns: number;
+  /** Operations, before --scale. */
+  readonly total: number;
+  readonly value_bytes: number;
+  readonly optional?: boolean;
+}
+
+export const SETUPS: readonly Setup[] = [
+  { id: '1', members: 1, clientsAt: 'all' },
+  { id: '3', members: 3, clientsAt: 'all' },
+  { id: '3-one', members: 3, clientsAt: 'one', optional: true },
+  { id: '3-25ms', members: 3, peerDelay_ms: 25, clientsAt: 'all', optional: true },
+  { id: '3-25ms-one', members: 3, peerDelay_ms: 25, clientsAt: 'one', optional: true },
+];
+
+export const CASES: readonly Case[] = [
+  { id: 'put-1', op: 'put', clients: 1, conns: 1, total: 3_000, value_bytes: 256 },
+  { id: 'put-1000', op: 'put', clients: 1_000, conns: 100, total: 100_000, value_bytes: 256 },
+  { id: 'range-1', op: 'range', clients: 1, conns: 1, total: 6_000, value_bytes: 256 },
+  { id: 'range-1000', op: 'range', clients: 1_000, conns: 100, total: 150_000, value_bytes: 256 },
+  { id: 'serializable-1000', op: 'range-serializable', clients: 1_000, conns: 100, total: 150_000, value_bytes: 256, optional: true },
+];
+
+/** With a delay a single client makes some ten operations a second: fewer of them tell as much. */
+export function operations(setup: Setup, measured: Case, scale: number): number {
+  const slow = setup.peerDelay_ms !== undefined && measured.clients === 1 ? 0.05 : 1;
+  return Math.max(50, Math.round(measured.total * scale * slow));
+}
