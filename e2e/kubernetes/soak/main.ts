@@ -1,0 +1,87 @@
+/**
+ * An unmodified Kubernetes control plane, with the apiserver's own cache consistency checker on, on etcd and on EdgeStore in turn.
+ *
+ *   node e2e/kubernetes/soak/main.ts [--minutes 16] [--pods 1000] [--nodes 100] [--replicas 1|3] [--only etcd|edgestore]
+ *
+ * Passes when every step ends, no program crashes, the checker succeeded at least once and failed never, and EdgeStore's run
+ * has no kind of error line that no run on etcd has.
+ */
+import { parseArgs } from 'node:util';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { edgestoreCluster } from '../../support/edgestore.ts';
+import { etcdCluster } from '../../support/etcd.ts';
+import { TempDir } from '../../support/temp.ts';
+import { ControlPlane } from '../control-plane.ts';
+import { errorLines } from '../error-lines.ts';
+import { churn, createNodes } from '../scenario.ts';
+import type { Timings } from '../scenario.ts';
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '16' },
+    pods: { type: 'string', default: '1000' },
+    nodes: { type: 'string', default: '100' },
+    replicas: { type: 'string', default: '1' },
+    only: { type: 'string' },
+  },
+});
+const minutes = Number(values.minutes);
+const pods = Number(values.pods);
+const nodes = Number(values.nodes);
+const replicas = Number(values.replicas);
+
+interface Outcome {
+  readonly kind: string;
+  readonly errors: Map<string, number>;
+  readonly problems: string[];
+  readonly rounds: Timings[];
+}
+
+async function soak(kind: 'etcd' | 'edgestore'): Promise<Outcome> {
+  await using dir = TempDir.create(`soak-${kind}`);
+  await using store = await (kind === 'etcd' ? etcdCluster : edgestoreCluster)({ dir, members: replicas });
+  await store.start();
+  const problems: string[] = [];
+  await using plane = await ControlPlane.create({ dir, name: 'a', etcd: store.endpoints[0] ?? '' });
+  console.log(`${kind}: apiserver ready after ${await plane.start()} s`);
+  const end = Date.now() + minutes * 60_000;
+  await createNodes(plane.api, nodes);
+  const rounds: Timings[] = [];
+  do {
+    const timings = await churn(plane.api, `churn-${rounds.length}`, pods);
+    rounds.push(timings);
+    console.log(`${kind}: round ${rounds.length} ${JSON.stringify(timings)}`);
+    problems.push(...plane.ended());
+  } while (problems.length === 0 && Date.now() < end - 60_000);
+  while (problems.length === 0 && Date.now() < end) await sleep(1_000);
+  const check = (status: string): Promise<number> =>
+    plane.metric('apiserver_storage_consistency_checks_total', (labels) => labels.includes(`status="${status}"`));
+  const [success, failure, error] = await Promise.all([check('success'), check('failure'), check('error')]);
+  console.log(`${kind}: consistency checks: ${success} success, ${failure} failure, ${error} error`);
+  if (success === 0 && minutes >= 15) problems.push('the consistency checker never succeeded');
+  if (failure > 0) problems.push(`the consistency checker failed ${failure} times`);
+  problems.push(...plane.ended());
+  const errors = errorLines(plane.programs);
+  return { kind, errors, problems, rounds };
+}
+
+const outcomes: Outcome[] = [];
+for (const kind of ['etcd', 'edgestore'] as const) {
+  if (values.only === undefined || values.only === kind) outcomes.push(await soak(kind));
+}
+let failed = false;
+for (const { kind, errors, problems } of outcomes) {
+  console.log(`${kind}: ${errors.size} kinds of error lines`);
+  for (const [line, count] of errors) console.log(`  ${kind} ${count} × ${line}`);
+  for (const problem of problems) {
+    failed = true;
+    console.log(`${kind}: PROBLEM: ${problem}`);
+  }
+}
+const [onEtcd, onEdgestore] = outcomes;
+if (onEtcd && onEdgestore) {
+  const extra = [...onEdgestore.errors.keys()].filter((line) => !onEtcd.errors.has(line));
+  for (const line of extra) console.log(`only on EdgeStore: ${line}`);
+  if (extra.length > 0) failed = true;
+}
+process.exitCode = failed ? 1 : 0;
