@@ -25,13 +25,18 @@ export interface ControlPlaneOptions {
 
 export class ControlPlane implements AsyncDisposable {
   readonly api: KubeApi;
-  readonly programs: readonly Program[];
-  private readonly apiserver: Program;
+  /** All that were ever started, an apiserver that was moved away included. */
+  readonly programs: Program[];
+  private readonly clients: readonly Program[];
+  private readonly newApiserver: (etcd: string) => Program;
+  private apiserver: Program;
 
-  private constructor(api: KubeApi, apiserver: Program, others: readonly Program[]) {
+  private constructor(api: KubeApi, etcd: string, newApiserver: (etcd: string) => Program, clients: readonly Program[]) {
     this.api = api;
-    this.apiserver = apiserver;
-    this.programs = [apiserver, ...others];
+    this.newApiserver = newApiserver;
+    this.apiserver = newApiserver(etcd);
+    this.clients = clients;
+    this.programs = [this.apiserver, ...clients];
   }
 
   static async create(options: ControlPlaneOptions): Promise<ControlPlane> {
@@ -47,8 +52,8 @@ export class ControlPlane implements AsyncDisposable {
     const program = (name: string, args: readonly string[], env: Record<string, string> = {}): Program =>
       new Program({ name, command: tool(name), args, env, logFile: at(`${name}.log`) });
 
-    const apiserver = program('kube-apiserver', [
-      `--etcd-servers=${options.etcd}`,
+    const newApiserver = (etcd: string): Program => program('kube-apiserver', [
+      `--etcd-servers=${etcd}`,
       '--bind-address=127.0.0.1', `--secure-port=${apiPort}`,
       '--advertise-address=192.0.2.1', // an apiserver refuses to advertise a loopback address; nobody connects to this one
       `--service-account-key-file=${options.dir.join('sa.pub')}`,
@@ -61,7 +66,7 @@ export class ControlPlane implements AsyncDisposable {
       '--max-requests-inflight=2000', '--max-mutating-requests-inflight=1000',
       ...(options.apiserverFlags ?? []),
     ], { KUBE_WATCHCACHE_CONSISTENCY_CHECKER: 'true' });
-    const others = options.apiserverOnly ? [] : [
+    const clients = options.apiserverOnly ? [] : [
       program('kube-controller-manager', [
         `--kubeconfig=${at('kubeconfig')}`, '--bind-address=127.0.0.1', `--secure-port=${kcmPort}`, `--cert-dir=${at('certs-kcm')}`,
         `--service-account-private-key-file=${options.dir.join('sa.key')}`, `--root-ca-file=${at('certs/apiserver.crt')}`,
@@ -70,7 +75,7 @@ export class ControlPlane implements AsyncDisposable {
       program('kube-scheduler', [`--kubeconfig=${at('kubeconfig')}`, '--bind-address=127.0.0.1', `--secure-port=${schedulerPort}`, `--cert-dir=${at('certs-scheduler')}`, ...rates]),
       program('kwok', [`--kubeconfig=${at('kubeconfig')}`, `--config=${at('kwok.yaml')}`]),
     ];
-    return new ControlPlane(new KubeApi(url, TOKEN), apiserver, others);
+    return new ControlPlane(new KubeApi(url, TOKEN), options.etcd, newApiserver, clients);
   }
 
   /** Starts the apiserver, waits until it is ready, then starts the rest. Returns the seconds until ready. */
@@ -84,13 +89,21 @@ export class ControlPlane implements AsyncDisposable {
       if (Date.now() - from > timeout_s * 1000) throw new Error(`kube-apiserver is not ready after ${timeout_s} s:\n${this.apiserver.tail(40)}`);
       await sleep(100);
     }
-    for (const program of this.programs) if (!program.running) program.start();
+    for (const program of this.clients) if (!program.running) program.start();
     return (Date.now() - from) / 1000;
+  }
+
+  /** Ends the apiserver and starts it again, on the same address, on another store. Its clients stay and connect again. */
+  async moveTo(etcd: string): Promise<number> {
+    await this.apiserver.stop(20_000);
+    this.apiserver = this.newApiserver(etcd);
+    this.programs.push(this.apiserver);
+    return this.start();
   }
 
   /** Programs that should run and do not: a crash. */
   ended(): string[] {
-    return this.programs.filter((program) => !program.running).map((program) => `${program.name} ended:\n${program.tail(15)}`);
+    return [this.apiserver, ...this.clients].filter((program) => !program.running).map((program) => `${program.name} ended:\n${program.tail(15)}`);
   }
 
   /** The apiserver's metric, summed over the series that `select` accepts. */
@@ -105,7 +118,7 @@ export class ControlPlane implements AsyncDisposable {
 
   /** Ends everything, clients first, so that nothing logs errors about a server that the test took away. */
   async stop(): Promise<void> {
-    await Promise.all(this.programs.slice(1).map((program) => program.stop()));
+    await Promise.all(this.clients.map((program) => program.stop()));
     await this.apiserver.stop(20_000);
     this.api.close();
   }
