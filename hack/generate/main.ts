@@ -4,13 +4,14 @@
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { docs } from './docs.ts';
 import { protobuf } from './protobuf.ts';
 
 /** Makes generated files: path (from the repository's root) → contents. */
 export type Generator = () => Map<string, string>;
 
 const root = join(import.meta.dirname, '../..');
-const generators: Generator[] = [protobuf];
+const generators: Generator[] = [protobuf, docs];
 
 /** Paths whose committed contents differ from `files`. */
 export function stale(files: ReadonlyMap<string, string>): string[] {

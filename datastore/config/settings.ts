@@ -1,0 +1,302 @@
+/** What the options mean together: checked as etcd checks them, and turned into what the parts of the program take. */
+import { clusterId, ordinals, parseInitialCluster } from './cluster.ts';
+import type { Member } from './cluster.ts';
+import { ConfigError } from './errors.ts';
+import { options } from './options.ts';
+import type { OptionName } from './options.ts';
+import type { Option } from './option.ts';
+import type { Given } from './sources.ts';
+import { checkBind, checkHosts, parseAddresses } from './urls.ts';
+import type { Address } from './urls.ts';
+import { parseBool, parseDuration, parseInteger, parseList } from './values.ts';
+import type { Level } from '../host/log.ts';
+import { limits } from '../limits.ts';
+
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** '' : none. */
+  readonly trustedCaFile: string;
+  /** Refuse the other side without a certificate of `trustedCaFile`. */
+  readonly clientCertAuth: boolean;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  readonly maxVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** IANA names; empty: Node's choice. */
+  readonly cipherSuites: readonly string[];
+}
+
+/** All that a replica is told at start. Durations in ms. */
+export interface Settings {
+  readonly name: string;
+  readonly dataDir: string;
+  readonly listenClientUrls: readonly Address[];
+  /** Empty: HTTP/1.1 is served on the client URLs. */
+  readonly listenClientHttpUrls: readonly Address[];
+  readonly listenPeerUrls: readonly Address[];
+  readonly listenMetricsUrls: readonly Address[];
+  readonly advertiseClientUrls: readonly string[];
+  readonly advertisePeerUrls: readonly string[];
+  readonly initialCluster: readonly Member[];
+  readonly initialClusterToken: string;
+  /** True: this replica joins; it serves nobody before it has caught up. */
+  readonly joining: boolean;
+  /** Of a cluster that is new; a replica that joins, or has been a member, knows better. */
+  readonly clusterId: bigint;
+  readonly memberId: bigint;
+  readonly slot: number;
+  /** One member and no discovery: revisions count by one, as etcd's. */
+  readonly alone: boolean;
+  /** undefined: no certificate was given. */
+  readonly clientTls: (TlsFiles & { readonly allowedHostnames: readonly string[] }) | undefined;
+  readonly peerTls: (TlsFiles & { readonly clientCertFile: string; readonly clientKeyFile: string }) | undefined;
+  /** Negative: no limit. Never 0. */
+  readonly quota_bytes: number;
+  readonly maxTxnOps: number;
+  readonly maxRequest_bytes: number;
+  readonly maxConcurrentStreams: number;
+  readonly watchProgressNotify_ms: number;
+  readonly keepaliveMinTime_ms: number;
+  readonly keepaliveInterval_ms: number;
+  readonly keepaliveTimeout_ms: number;
+  /** `retention`: ms, or a count of revisions. */
+  readonly autoCompaction: { readonly mode: 'off' | 'periodic' | 'revision'; readonly retention: number };
+  readonly authTokenTtl_s: number;
+  readonly bcryptCost: number;
+  readonly gateway: boolean;
+  /** Histograms of gRPC calls, too. */
+  readonly extensiveMetrics: boolean;
+  readonly warningUnary_ms: number;
+  readonly logLevel: Level;
+  readonly logFormat: 'json' | 'console';
+  readonly logOutputs: readonly string[];
+}
+
+const bytewise = (a: string, b: string): number => (a < b ? -1 : 1);
+
+/** Typed access to what was given, or the default. */
+class Reader {
+  private readonly values: ReadonlyMap<string, string>;
+
+  constructor(values: ReadonlyMap<string, string>) {
+    this.values = values;
+  }
+
+  given(name: OptionName): boolean {
+    return this.values.has(name);
+  }
+
+  text(name: OptionName): string {
+    const option: Option = options.find((o) => o.name === name) as Option;
+    const value = this.values.get(name) ?? option.default;
+    if (option.choices !== undefined && !option.choices.includes(value)) {
+      throw this.invalid(name, value, `one of ${option.choices.filter((choice) => choice !== '').join(', ')}`);
+    }
+    return value;
+  }
+
+  list(name: OptionName): string[] {
+    return parseList(this.text(name)).filter((part) => part !== '');
+  }
+
+  flag(name: OptionName): boolean {
+    const value = parseBool(this.text(name));
+    if (value === undefined) throw this.invalid(name, this.text(name), 'true or false');
+    return value;
+  }
+
+  integer(name: OptionName): number {
+    const { min = 0, max = Number.MAX_SAFE_INTEGER }: Option = options.find((o) => o.name === name) as Option;
+    const value = parseInteger(this.text(name), min, max);
+    if (value === undefined) throw this.invalid(name, this.text(name), `an integer from ${min} to ${max}`);
+    return value;
+  }
+
+  duration_ms(name: OptionName): number {
+    const { min = 0 }: Option = options.find((o) => o.name === name) as Option;
+    const value = parseDuration(this.text(name));
+    if (value === undefined || value < min) {
+      throw this.invalid(name, this.text(name), `a duration like 10s or 1h30m${min > 0 ? `, at least ${min}ms` : ''}`);
+    }
+    return value;
+  }
+
+  urls(name: OptionName): Address[] {
+    try {
+      return parseAddresses(this.text(name));
+    } catch (error) {
+      throw new ConfigError(`invalid value "${this.text(name)}" for flag --${name}: ${(error as Error).message}`);
+    }
+  }
+
+  /** Every value is well-formed, also those that mean nothing here: a slip in one is a slip in the script. */
+  checkAll(): void {
+    for (const name of this.values.keys() as MapIterator<OptionName>) {
+      const option = options.find((o) => o.name === name) as Option;
+      if (option.kind === 'flag') this.flag(name);
+      else if (option.kind === 'integer') this.integer(name);
+      else if (option.kind === 'duration') this.duration_ms(name);
+      else if (option.kind === 'urls') this.urls(name);
+      else this.text(name);
+    }
+  }
+
+  private invalid(name: OptionName, value: string, wanted: string): ConfigError {
+    return new ConfigError(`invalid value "${value}" for flag --${name}: must be ${wanted}`);
+  }
+}
+
+/** Asking for what EdgeStore does not do is an error; spelling out its default is not. */
+function refuse(reader: Reader): void {
+  for (const option of options as readonly Option[]) {
+    const name = option.name as OptionName;
+    if (option.effect !== 'refused' || !reader.given(name)) continue;
+    const asked = option.kind === 'flag' ? reader.flag(name) : reader.text(name) !== '';
+    if (asked) throw new ConfigError(`--${name} is not supported. ${option.help}`);
+  }
+  const token = reader.text('auth-token');
+  if (token !== 'simple' && token !== '') throw new ConfigError(`--auth-token ${token.split(',')[0]} is not supported yet: only simple`);
+}
+
+function tlsFiles(reader: Reader, prefix: '' | 'peer-'): TlsFiles | undefined {
+  const certFile = reader.text(`${prefix}cert-file`);
+  const keyFile = reader.text(`${prefix}key-file`);
+  const trustedCaFile = reader.text(`${prefix}trusted-ca-file`);
+  const clientCertAuth = reader.flag(`${prefix}client-cert-auth`);
+  if ((certFile === '') !== (keyFile === '')) throw new ConfigError(`--${prefix}cert-file and --${prefix}key-file must both be present or both absent`);
+  if (certFile === '') return undefined;
+  if (clientCertAuth && trustedCaFile === '') throw new ConfigError(`--${prefix}client-cert-auth needs --${prefix}trusted-ca-file`);
+  const version = (text: string): 'TLSv1.2' | 'TLSv1.3' => (text === 'TLS1.2' ? 'TLSv1.2' : 'TLSv1.3');
+  const [min, max] = [reader.text('tls-min-version'), reader.text('tls-max-version')];
+  const cipherSuites = reader.list('cipher-suites');
+  if (max !== '' && min > max) throw new ConfigError(`min version (${min}) is greater than max version (${max})`);
+  if (min === 'TLS1.3' && cipherSuites.length > 0) throw new ConfigError('cipher suites cannot be configured when only TLS1.3 is enabled');
+  return { certFile, keyFile, trustedCaFile, clientCertAuth, minVersion: version(min), maxVersion: version(max), cipherSuites };
+}
+
+function autoCompaction(reader: Reader, alone: boolean): Settings['autoCompaction'] {
+  const mode = reader.text('auto-compaction-mode') as 'periodic' | 'revision';
+  const text = reader.text('auto-compaction-retention') || (alone ? '0' : mode === 'periodic' ? '10m' : '1000');
+  const whole = parseInteger(text, 0, Number.MAX_SAFE_INTEGER);
+  // etcd: a periodic retention without a unit counts hours.
+  const retention = mode === 'revision' || whole === undefined ? whole : whole * 3_600_000;
+  const value = retention ?? (mode === 'periodic' ? parseDuration(text) : undefined);
+  if (value === undefined || value < 0) throw new ConfigError(`invalid value "${text}" for flag --auto-compaction-retention in mode ${mode}`);
+  return value === 0 ? { mode: 'off', retention: 0 } : { mode, retention: value };
+}
+
+function slotOf(reader: Reader, name: string, members: readonly Member[]): number {
+  if (reader.text('slot') !== '') {
+    const slot = parseInteger(reader.text('slot'), 0, limits.slots - 1);
+    if (slot === undefined) throw new ConfigError(`invalid value "${reader.text('slot')}" for flag --slot: must be an integer from 0 to ${limits.slots - 1}`);
+    return slot;
+  }
+  const slot = reader.integer('slot-base') + (ordinals(members.map((member) => member.name)).get(name) ?? 0);
+  if (slot >= limits.slots) throw new ConfigError(`slot ${slot} (--slot-base plus the ordinal of ${name}) is above ${limits.slots - 1}`);
+  return slot;
+}
+
+function logLevel(text: string): Level {
+  return text === 'debug' || text === 'info' || text === 'warn' ? text : 'error';
+}
+
+/** etcd's `advertiseMatchesCluster`, without looking names up: what this replica says of itself and what the cluster was told agree. */
+function checkOwnUrls(name: string, own: Member, advertised: readonly string[]): void {
+  const missing = own.peerUrls.filter((url) => !advertised.includes(url));
+  if (missing.length > 0) {
+    throw new ConfigError(`--initial-cluster has ${missing.map((url) => `${name}=${url}`).join(',')} but missing from --initial-advertise-peer-urls=${advertised.join(',')}`);
+  }
+  const extra = advertised.filter((url) => !own.peerUrls.includes(url));
+  if (extra.length > 0) {
+    throw new ConfigError(`--initial-advertise-peer-urls has ${extra.join(',')} but missing from --initial-cluster=${own.peerUrls.map((url) => `${name}=${url}`).join(',')}`);
+  }
+}
+
+/** Checks everything that was given and says what it means. Throws ConfigError, which is for a person to read. */
+export function settingsFrom({ values }: Given): Settings {
+  const reader = new Reader(values);
+  reader.checkAll();
+  refuse(reader);
+
+  const listen = (name: OptionName): Address[] => {
+    const addresses = reader.urls(name);
+    checkBind(addresses);
+    return addresses;
+  };
+  const advertise = (name: OptionName, form: string): string[] => {
+    const addresses = reader.urls(name);
+    try {
+      checkHosts(addresses);
+    } catch (error) {
+      throw new ConfigError(`--${name} "${reader.text(name)}" must be ${form} (${(error as Error).message})`);
+    }
+    return addresses.map((address) => address.url).sort(bytewise);
+  };
+
+  const name = reader.text('name');
+  if (name === '') throw new ConfigError('--name must not be empty');
+  const listenClientUrls = listen('listen-client-urls');
+  if (listenClientUrls.length === 0) throw new ConfigError('--listen-client-urls must not be empty');
+  if (reader.given('listen-client-urls') && !reader.given('advertise-client-urls')) {
+    throw new ConfigError('--advertise-client-urls is required when --listen-client-urls is set explicitly');
+  }
+  const advertisePeerUrls = advertise('initial-advertise-peer-urls', '"host:port"');
+  const token = reader.text('initial-cluster-token');
+  const initialCluster = parseInitialCluster(reader.text('initial-cluster') || advertisePeerUrls.map((url) => `${name}=${url}`).join(','), token);
+  const own = initialCluster.find((member) => member.name === name);
+  if (own === undefined) throw new ConfigError(`couldn't find local name "${name}" in the initial cluster configuration`);
+  checkOwnUrls(name, own, advertisePeerUrls);
+  const joining = reader.text('initial-cluster-state') === 'existing';
+  const alone = initialCluster.length === 1 && !joining && !reader.flag('strided-revisions');
+
+  const clientTls = tlsFiles(reader, '');
+  const peerTls = tlsFiles(reader, 'peer-');
+  const tlsWanted = [...listenClientUrls, ...reader.urls('listen-client-http-urls'), ...reader.urls('listen-metrics-urls')].find((address) => address.tls);
+  if (tlsWanted !== undefined && clientTls === undefined) {
+    throw new ConfigError(`${tlsWanted.url} needs a certificate: --cert-file and --key-file`);
+  }
+  const peerTlsWanted = reader.urls('listen-peer-urls').find((address) => address.tls);
+  if (peerTlsWanted !== undefined && peerTls === undefined) {
+    throw new ConfigError(`${peerTlsWanted.url} needs a certificate: --peer-cert-file and --peer-key-file`);
+  }
+
+  return {
+    name,
+    dataDir: reader.text('data-dir') || `${name}.edgestore`,
+    listenClientUrls,
+    listenClientHttpUrls: listen('listen-client-http-urls'),
+    listenPeerUrls: listen('listen-peer-urls'),
+    listenMetricsUrls: listen('listen-metrics-urls'),
+    advertiseClientUrls: advertise('advertise-client-urls', 'in the format "host:port", "unix:/path/to/socket" or "unixs:/path/to/socket"'),
+    advertisePeerUrls,
+    initialCluster,
+    initialClusterToken: token,
+    joining,
+    clusterId: clusterId(initialCluster.map((member) => member.id)),
+    memberId: own.id,
+    slot: slotOf(reader, name, initialCluster),
+    alone,
+    clientTls: clientTls && { ...clientTls, allowedHostnames: reader.list('client-cert-allowed-hostname') },
+    peerTls: peerTls && {
+      ...peerTls,
+      clientCertFile: reader.text('peer-client-cert-file') || peerTls.certFile,
+      clientKeyFile: reader.text('peer-client-key-file') || peerTls.keyFile,
+    },
+    quota_bytes: reader.integer('quota-backend-bytes') || limits.quota_bytes,
+    maxTxnOps: reader.integer('max-txn-ops'),
+    maxRequest_bytes: reader.integer('max-request-bytes'),
+    maxConcurrentStreams: reader.integer('max-concurrent-streams'),
+    watchProgressNotify_ms: reader.duration_ms('watch-progress-notify-interval'),
+    keepaliveMinTime_ms: reader.duration_ms('grpc-keepalive-min-time'),
+    keepaliveInterval_ms: reader.duration_ms('grpc-keepalive-interval'),
+    keepaliveTimeout_ms: reader.duration_ms('grpc-keepalive-timeout'),
+    autoCompaction: autoCompaction(reader, alone),
+    authTokenTtl_s: reader.integer('auth-token-ttl'),
+    bcryptCost: reader.integer('bcrypt-cost'),
+    gateway: reader.flag('enable-grpc-gateway'),
+    extensiveMetrics: reader.text('metrics') === 'extensive',
+    warningUnary_ms: reader.duration_ms('warning-unary-request-duration'),
+    logLevel: logLevel(reader.text('log-level')),
+    logFormat: reader.text('log-format') as 'json' | 'console',
+    logOutputs: reader.list('log-outputs'),
+  };
+}

@@ -1,0 +1,9 @@
+/** Pages under docs/ that are made from the program's own tables. */
+import { flagsMarkdown } from '../../datastore/config/help.ts';
+
+/** Path → contents. */
+export function docs(): Map<string, string> {
+  return new Map([
+    ['docs/operations/flags.md', flagsMarkdown()],
+  ]);
+}
