@@ -23,6 +23,10 @@ function operationArgs(measured: Case, total: number): string[] {
       return ['range', RANGE_KEY, '--consistency', 'l', '--total', String(total)];
     case 'range-serializable':
       return ['range', RANGE_KEY, '--consistency', 's', '--total', String(total)];
+    case 'watch':
+      return ['watch', '--streams', '10', '--watch-per-stream', '100', '--watched-key-total', '1', '--put-rate', '0', '--put-total', String(total)];
+    case 'watch-latency':
+      return ['watch-latency', '--streams', '10', '--watchers-per-stream', '100', '--put-rate', '200', '--put-total', String(total), '--val-size', String(measured.value_bytes)];
   }
 }
 
@@ -33,8 +37,10 @@ export async function benchmark(endpoints: readonly string[], measured: Case, to
   const tail = `${result.stdout}\n${result.stderr.split('\n').slice(-5).join('\n')}`;
   if (result.code !== 0) throw new Error(`benchmark ${measured.id} exited ${result.code}:\n${tail}`);
   if (result.stdout.includes('Error distribution')) throw new Error(`benchmark ${measured.id}: operations failed:\n${tail}`);
+  // The watch commands print a summary for each phase; the events are the last.
+  const summary = result.stdout.slice(result.stdout.lastIndexOf('Summary:'));
   const figure = (pattern: RegExp): number => {
-    const text = pattern.exec(result.stdout)?.[1];
+    const text = pattern.exec(summary)?.[1];
     if (text === undefined) throw new Error(`benchmark ${measured.id} printed no ${pattern.source}:\n${tail}`);
     return Number(text);
   };

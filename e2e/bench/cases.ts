@@ -15,7 +15,7 @@ export interface Setup {
 /** One run of etcd's `benchmark`. */
 export interface Case {
   readonly id: string;
-  readonly op: 'put' | 'range' | 'range-serializable';
+  readonly op: 'put' | 'range' | 'range-serializable' | 'watch' | 'watch-latency';
   readonly clients: number;
   readonly conns: number;
   /** Operations, before --scale. */
@@ -38,6 +38,10 @@ export const CASES: readonly Case[] = [
   { id: 'range-1', op: 'range', clients: 1, conns: 1, total: 6_000, value_bytes: 256 },
   { id: 'range-1000', op: 'range', clients: 1_000, conns: 100, total: 150_000, value_bytes: 256 },
   { id: 'serializable-1000', op: 'range-serializable', clients: 1_000, conns: 100, total: 150_000, value_bytes: 256, optional: true },
+  // 1,000 watchers of one key. Operations: puts, each an event to each watcher. 'watch': as fast as it goes; its ops/s are events.
+  { id: 'watch', op: 'watch', clients: 10, conns: 10, total: 1_000, value_bytes: 256, optional: true },
+  // At 200 puts/s; p50 and p99 are from the put to the event's arrival, ops/s only shows whether the server kept up.
+  { id: 'watch-latency', op: 'watch-latency', clients: 10, conns: 10, total: 1_000, value_bytes: 256, optional: true },
 ];
 
 /** With a delay a single client makes some ten operations a second: fewer of them tell as much. */
