@@ -23,6 +23,14 @@ export const limits = {
   unreported_alarm: 134_217_728,
   /** Records in one segment of a log document. */
   segment_records: 1_024,
+  /** Bytes in one segment of a log document, above which a new one is begun. */
+  segment_bytes: 1_048_576,
+  /** Segments in one group of a log document; a dead group leaves two Yjs structs behind. */
+  group_segments: 256,
+  /** A foreign revision whose counter lies further ahead than this is an ordinary future revision. */
+  foreign_ahead: 536_870_912,
+  /** An anti-entropy answer, all its chunks together. */
+  answer_bytes: 2_147_483_648,
   /** Largest message between replicas. */
   frame_bytes: 16 * 1_048_576,
   /** Unsent bytes to one peer before its queue is dropped and anti-entropy takes over. */
@@ -38,4 +46,5 @@ function relate(holds: boolean, what: string): void {
 }
 relate(limits.lamport_max * limits.slots * 2 === Number.MAX_SAFE_INTEGER + 1, 'lamport × slots × 2 must be 2^53');
 relate(limits.unreported_alarm * 2 <= limits.incarnation_gap, 'the alarm must come well before the gap is used up');
+relate(limits.incarnation_gap * 2 <= limits.foreign_ahead, 'a revision of a peer\'s next incarnation must count as foreign');
 relate(limits.request_bytes * 2 < limits.frame_bytes, 'the largest request must fit into a frame');

@@ -51,11 +51,16 @@ export interface Write {
 export interface Record {
   readonly lamport: number;
   readonly log: LogId;
+  /** The revision that the author's replica gave it; 0 if it changes only the system space. */
+  readonly originRevision: number;
   bytes: Uint8Array;
   writes: RecordWrite[];
   /** Decoded on demand; includes the record itself. */
   context(): Context;
-  /** How many of `writes` are some key's current write (tombstones count). Kept by the keyspace; at 0 the owner may drop it. */
+  /**
+   * How many of `writes` are some key's current write (tombstones count). Starts at 0 and is kept by the sink alone; at 0 the owner may
+   * drop the record. (An accessor: the replica counts the live records of a segment by it, so assign only real changes.)
+   */
   live: number;
 }
 
@@ -77,12 +82,21 @@ export interface RecordSink {
    * @returns whether it changed the client space visibly, that is, whether it used the revision.
    */
   integrate(record: Record, revision: number): boolean;
-  /** The same stamp now lives in other bytes (moved to another segment, or its log was inherited), perhaps with fewer writes. */
+  /**
+   * The same stamp now lives in other bytes (moved to another segment, or its log was inherited), perhaps with fewer writes. The writes of
+   * `to` are new objects that correspond to those of `from` by space and key. The sink carries `live` over (`to.live` starts at 0) and lets
+   * go of `from`. Writes left behind are named by a call of `dropped(from, …)` that follows.
+   */
   moved(from: Record, to: Record): void;
-  /** These writes are physically gone from a document. */
+  /** These writes are physically gone from a document. History may still show them: `record.bytes` stays valid as long as it is referred to. */
   dropped(record: Record, writes: readonly RecordWrite[]): void;
   /** Is this write what its key is now (tombstones count)? Decides what the owner moves and what it drops. */
   isCurrent(record: Record, write: RecordWrite): boolean;
+  /**
+   * May this deletion be forgotten, as far as the keyspace knows: is it its key's only head, and is no other write of the key physically in
+   * any document here (between `integrate` and `dropped`)? Whether it is stable the replica decides.
+   */
+  isTombstoneFree(record: Record, write: RecordWrite): boolean;
   /** A write of this replica alone, never replicated (`compact_rev_key`, --local-keys). */
   integrateLocal(writes: readonly Write[], revision: number): void;
   /** History up to and including `revision` is compacted. */
