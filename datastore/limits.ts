@@ -39,6 +39,47 @@ export const limits = {
   watch_buffer_bytes: 1_048_576,
   /** How long one slice of background work may hold the event loop. */
   slice_ms: 5,
+
+  /** Own frames wait at most this long for others to go with them; none waits if the last went out longer ago. */
+  push_batch_ms: 5,
+  /** Bytes of frames that go out without waiting any longer. */
+  push_batch_bytes: 262_144,
+  /** Bounds of the backoff between attempts to reach a peer. */
+  dial_backoff_min_ms: 100,
+  dial_backoff_max_ms: 10_000,
+  dial_timeout_ms: 5_000,
+  /** A link that held this long resets its backoff. */
+  link_steady_ms: 5_000,
+  /** The other side's hello must be there by then. */
+  handshake_ms: 5_000,
+  /** Inbound links that have not said who they are. */
+  unknown_links: 64,
+  /** The hello message, and each text in it. */
+  hello_bytes: 4_096,
+  hello_text_bytes: 512,
+  /** A peer is asked for a sign of life this often, and given up when it has been silent this long. */
+  ping_ms: 3_000,
+  silence_ms: 15_000,
+  /** How long a link that another would replace has, to show that it is alive (a cloned disk). */
+  clone_probe_ms: 1_500,
+  /** Background anti-entropy with a random peer. */
+  anti_entropy_ms: 5_000,
+  /** Least time between two pulls from one peer. */
+  pull_interval_ms: 50,
+  /** A pull that has made no progress for this long no longer keeps others waiting. */
+  pull_stall_ms: 3_000,
+  /** Unsent bytes to a peer above which an answer to it pauses. */
+  answer_buffer_bytes: 1_048_576,
+  /** How often an answer or an overflow looks whether the link has drained. */
+  drain_poll_ms: 20,
+  /** Bytes staged of an answer that is not complete. */
+  staged_bytes: 1_073_741_824,
+  /** Least time between two whole states exchanged with one peer. */
+  full_sync_interval_ms: 60_000,
+  /** Least time between two reports when nobody waits for them. */
+  report_ms: 100,
+  /** Own frames remembered one by one until all peers have reported them; beyond, neighbours are counted together. */
+  unacked_entries: 4_096,
 } as const;
 
 function relate(holds: boolean, what: string): void {
@@ -48,3 +89,8 @@ relate(limits.lamport_max * limits.slots * 2 === Number.MAX_SAFE_INTEGER + 1, 'l
 relate(limits.unreported_alarm * 2 <= limits.incarnation_gap, 'the alarm must come well before the gap is used up');
 relate(limits.incarnation_gap * 2 <= limits.foreign_ahead, 'a revision of a peer\'s next incarnation must count as foreign');
 relate(limits.request_bytes * 2 < limits.frame_bytes, 'the largest request must fit into a frame');
+relate(limits.push_batch_bytes < limits.frame_bytes, 'a batch must fit into a message');
+relate(limits.ping_ms * 3 < limits.silence_ms, 'several pings must be missed before a peer counts as silent');
+relate(limits.answer_buffer_bytes < limits.peer_buffer_bytes, 'an answer must not make a peer look slow');
+relate(limits.dial_backoff_min_ms < limits.dial_backoff_max_ms, 'backoff bounds');
+relate(limits.clone_probe_ms < limits.handshake_ms, 'the probe ends before the new link is given up');
