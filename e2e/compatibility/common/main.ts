@@ -23,7 +23,7 @@ const { values: options } = parseArgs({
     run: { type: 'string' },
     tls: { type: 'boolean', default: false },
     retries: { type: 'string', default: '1' },
-    timeout: { type: 'string', default: '180' },
+    timeout: { type: 'string', default: '600' },
     update: { type: 'boolean', default: false },
     report: { type: 'boolean', default: false },
     'report-only': { type: 'boolean', default: false },
