@@ -34,8 +34,14 @@ export interface Random {
 export interface DiskFile {
   /** Writes all of `chunks` at `position`. Not durable before `datasync`. */
   write(chunks: readonly Uint8Array[], position: number): Promise<void>;
+  /**
+   * Writes all of `chunks` at `position` and resolves when these bytes (and the size, if it grew) are on stable storage: one trip to
+   * the disk instead of two. Says nothing of earlier `write`s.
+   */
+  writeDurable(chunks: readonly Uint8Array[], position: number): Promise<void>;
   /** fdatasync: when it resolves, everything written and the file's size are on stable storage. */
   datasync(): Promise<void>;
+  /** Fewer bytes than `length` only at the end of the file. */
   read(position: number, length: number): Promise<Uint8Array>;
   size(): Promise<number>;
   truncate(length: number): Promise<void>;
