@@ -30,8 +30,10 @@ export interface WatchOutput {
   send(message: WatchMessage): void;
   /** Unsent bytes: above the limit the stream's watchers read history until it drains. */
   readonly bufferedBytes: number;
-  /** Calls `fn` once when the output has drained. */
+  /** Calls `fn` once, in a later turn, when the output has drained. */
   onDrain(fn: () => void): void;
+  /** The hub ends the stream (drain, shutdown): the api closes the RPC with Unavailable, so that the client resumes elsewhere. Nothing is sent after it. */
+  end(): void;
 }
 
 /** One Watch RPC. */
@@ -45,6 +47,8 @@ export interface WatchStream {
 
 export interface WatchHub {
   open(output: WatchOutput): WatchStream;
-  /** Ends every stream resumably (drain, shutdown). */
-  readonly stats: { watchers: number; slowWatchers: number; streams: number; pendingEvents: number };
+  /** Ends every stream resumably (drain, shutdown); later ones are ended as they open. */
+  closeAll(): void;
+  /** `slowWatchers`: behind the visible revision. `pendingEvents`: an upper bound on what they still have to read. `eventsSent`: a running total. */
+  readonly stats: { watchers: number; slowWatchers: number; streams: number; pendingEvents: number; eventsSent: number };
 }

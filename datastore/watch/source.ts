@@ -1,0 +1,26 @@
+import type { Change } from '../keyspace/types.ts';
+
+/** What watching needs of the keyspace, and no more. */
+export interface WatchSource {
+  /** Readers see everything up to here. */
+  readonly visibleRevision: number;
+  /** History up to and including this revision is compacted; 0 if nothing is. */
+  readonly compactedRevision: number;
+  /**
+   * The visible changes with `from <= revision <= to`, in order of revision, all changes of a revision together. Lazy: stopping early costs nothing,
+   * and starting costs no more than a search. `from` is never below `compactedRevision`; the changes made *at* the compacted revision are still
+   * there, deletions included, since etcd serves a watch that starts exactly there (their `prev` may be null, as etcd's then is).
+   */
+  changes(from: number, to: number): Iterable<Change>;
+  /**
+   * `listener` is called once for each batch that becomes visible, after `visibleRevision` has moved to `revision`; `changes` may be empty
+   * (the counter moved alone). Returns a function that ends it.
+   */
+  onVisible(listener: (changes: readonly Change[], revision: number) => void): () => void;
+}
+
+/**
+ * What is to be done with a start revision that a client brings: 'ok', or etcd's ErrCompacted with this compact_revision, because this
+ * replica did not issue it (DESIGN.md, Revisions).
+ */
+export type CheckRevision = (revision: number) => 'ok' | { readonly compacted: number };
