@@ -1,0 +1,80 @@
+import { assert } from '../replica/assert.ts';
+import type { Key, Record, RecordWrite, Stamp } from '../replica/types.ts';
+import { compareStamps, inContext } from '../replica/types.ts';
+
+/** What a key is now, as replicated: its current write, tombstones included, and how much of it lies in documents. */
+export interface Head {
+  record: Record | null;
+  write: RecordWrite | null;
+  /** Writes of this key that are physically present in some document. */
+  phys: number;
+}
+
+/** Two writes to a key of which neither author had seen the other's. */
+export interface Conflict {
+  readonly key: Key;
+  readonly winner: Stamp;
+  readonly loser: Stamp;
+  /** By which rule it was decided. 'last-writer': the higher stamp, deletions included. */
+  readonly rule: 'last-writer';
+}
+
+/**
+ * Lets a write contend for its key. The highest stamp wins, whatever it does: a pure function of the two stamps, so all
+ * replicas decide alike in whatever order the writes arrive. Keeps `live` of both records.
+ * @returns whether the write is the key's current one now.
+ */
+export function contend(head: Head, record: Record, write: RecordWrite, onConflict: (conflict: Conflict) => void): boolean {
+  head.phys++;
+  const old = head.record;
+  if (old !== null) {
+    const order = compareStamps(record, old);
+    // A stamp that is known is not integrated twice; the replica reports copies with `moved`.
+    assert(order !== 0, 'a write was integrated twice');
+    // The next record of the same log covers all before it: the usual case, and it needs no context.
+    if (order > 0 ? record.log !== old.log && !inContext(record.context(), old) : record.log !== old.log && !inContext(old.context(), record)) {
+      const winner = order > 0 ? record : old;
+      const loser = order > 0 ? old : record;
+      onConflict({
+        key: write.key,
+        winner: { lamport: winner.lamport, log: winner.log },
+        loser: { lamport: loser.lamport, log: loser.log },
+        rule: 'last-writer',
+      });
+    }
+    if (order < 0) return false;
+    old.live--;
+  }
+  record.live++;
+  head.record = record;
+  head.write = write;
+  return true;
+}
+
+/** Is the record's write of this key the current one? A copy that was moved away is not, though it bears the same stamp. */
+export const isHead = (head: Head | undefined, record: Record): boolean => head !== undefined && head.record === record;
+
+/** Points the head at the same stamp's other bytes. */
+export function moveHead(head: Head, from: Record, to: Record, write: RecordWrite): void {
+  if (head.record !== from) return;
+  if (from !== to) {
+    from.live--;
+    to.live++;
+    head.record = to;
+  }
+  head.write = write;
+}
+
+/**
+ * A write of the key is gone from a document. If it was the current one it can only be a tombstone that nothing in any document
+ * needs any more; then the key has no head.
+ */
+export function dropFromHead(head: Head, record: Record, write: RecordWrite): void {
+  assert(head.phys > 0, 'more writes dropped than integrated');
+  head.phys--;
+  if (head.record !== record) return;
+  assert(write.valueLength < 0, 'a live value was dropped from its document');
+  record.live--;
+  head.record = null;
+  head.write = null;
+}

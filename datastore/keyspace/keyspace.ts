@@ -1,0 +1,358 @@
+import BTreeModule from 'sorted-btree';
+import { errCompacted, errFutureRev } from '../errors.ts';
+import type { Clock } from '../host/host.ts';
+import { assert } from '../replica/assert.ts';
+import type { Key, Record, RecordSink, RecordWrite, Write } from '../replica/types.ts';
+import { Space } from '../replica/types.ts';
+import { Compactor } from './compactor.ts';
+import { Entry } from './entry.ts';
+import type { Conflict } from './head.ts';
+import { contend, dropFromHead, isHead, moveHead } from './head.ts';
+import { History } from './history.ts';
+import { LeaseIndex } from './leases.ts';
+import type { SystemListener } from './system.ts';
+import { SystemSpace } from './system.ts';
+import type { Change, KeyRange, KeyValue, RangeOptions, RangeRead } from './types.ts';
+import { DetachedRecord, LOCAL_LOG, Version } from './version.ts';
+
+const BTree = BTreeModule.default;
+type BTree<K, V> = InstanceType<typeof BTreeModule.default<K, V>>;
+
+export type VisibleListener = (changes: readonly Change[], revision: number) => void;
+
+export interface KeyspaceOptions {
+  readonly clock: Pick<Clock, 'soon' | 'monotonicMs'>;
+  /** Of the empty store. etcd's is 1. */
+  readonly revision?: number;
+  /** Everything below counts as compacted; -1, as in etcd: nothing is. */
+  readonly compacted?: number;
+  /** Added to the version of local keys (`compact_rev_key`) when they are created. */
+  readonly localVersionBase?: number;
+  readonly onConflict?: (conflict: Conflict) => void;
+}
+
+const compareKeys = (a: Key, b: Key): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/**
+ * What every key is and was, in this replica's own linear history.
+ *
+ * There are two states: *applied* is everything decided so far, *visible* what is on stable storage. All versions stand in the index
+ * with their revision, so a reader at the visible revision passes over the younger ones.
+ */
+export class Keyspace implements RecordSink {
+  readonly system: SystemSpace;
+  readonly #keys = new Map<Key, Entry>();
+  readonly #index: BTree<Key, Entry> = new BTree<Key, Entry>(undefined, compareKeys);
+  readonly #history = new History();
+  readonly #leases = new LeaseIndex();
+  readonly #compactor: Compactor;
+  readonly #localVersionBase: number;
+  readonly #onConflict: (conflict: Conflict) => void;
+  readonly #listeners: VisibleListener[] = [];
+  #applied: number;
+  #visible: number;
+  #compacted: number;
+
+  constructor(options: KeyspaceOptions) {
+    this.#applied = this.#visible = options.revision ?? 1;
+    this.#compacted = options.compacted ?? -1;
+    this.#localVersionBase = options.localVersionBase ?? 0;
+    this.#onConflict = options.onConflict ?? (() => {});
+    this.system = new SystemSpace(this.#onConflict);
+    this.#compactor = new Compactor(
+      options.clock,
+      this.#history,
+      (key) => this.#keys.get(key),
+      (entry) => this.#forget(entry),
+    );
+  }
+
+  /** The revision of the last change decided, durable or not. */
+  get appliedRevision(): number {
+    return this.#applied;
+  }
+  /** The revision that readers and watchers see. */
+  get visibleRevision(): number {
+    return this.#visible;
+  }
+  /** Reads below it are refused, reads at it work. -1: never compacted. */
+  get compactedRevision(): number {
+    return this.#compacted;
+  }
+  /** Keys in the index, those of which only a tombstone is left included. */
+  get size(): number {
+    return this.#keys.size;
+  }
+
+  // ---- RecordSink: called by the replica, in the same order at first and at every replay ----
+
+  integrate(record: Record, revision: number): boolean {
+    const writes = record.writes;
+    let visible = false;
+    for (let i = 0; i < writes.length; i++) {
+      const write = writes[i]!;
+      if (write.space !== Space.client) {
+        this.system.integrate(record, write, this.#applied);
+        continue;
+      }
+      const entry = this.#entry(write.key);
+      if (contend(entry, record, write, this.#onConflict) && this.#append(entry, record, write, revision, 0)) visible = true;
+    }
+    if (!visible) return false;
+    assert(revision > this.#applied, 'revisions must increase');
+    this.#applied = revision;
+    return true;
+  }
+
+  integrateLocal(writes: readonly Write[], revision: number): void {
+    let visible = false;
+    for (const write of writes) {
+      assert(write.space === Space.client, 'the system space has no local keys');
+      const entry = this.#entry(write.key);
+      // A local write stands above whatever was replicated under this key before the key became local.
+      if (entry.record !== null) {
+        entry.record.live--;
+        entry.record = null;
+        entry.write = null;
+      }
+      const record = new DetachedRecord(0, LOCAL_LOG, revision, write);
+      if (this.#append(entry, record, record.writes[0]!, revision, this.#localVersionBase)) visible = true;
+      if (entry.empty) this.#forget(entry);
+    }
+    if (visible) this.#advance(revision);
+  }
+
+  moved(from: Record, to: Record): void {
+    for (const write of to.writes) {
+      if (write.space !== Space.client) {
+        this.system.moved(from, to, write);
+        continue;
+      }
+      const entry = this.#keys.get(write.key);
+      if (entry === undefined) continue;
+      moveHead(entry, from, to, write);
+      // Older versions keep the old bytes until they are compacted: finding them would cost more than it frees.
+      const latest = entry.latest;
+      if (latest !== null && latest.record === from) {
+        latest.record = to;
+        latest.write = write;
+      }
+    }
+  }
+
+  dropped(record: Record, writes: readonly RecordWrite[]): void {
+    for (const write of writes) {
+      if (write.space !== Space.client) {
+        this.system.dropped(record, write);
+        continue;
+      }
+      const entry = this.#keys.get(write.key);
+      assert(entry !== undefined, 'a write was dropped whose key is unknown');
+      dropFromHead(entry, record, write);
+      if (entry.empty) this.#forget(entry);
+    }
+  }
+
+  isCurrent(record: Record, write: RecordWrite): boolean {
+    if (write.space !== Space.client) return this.system.isCurrent(record, write);
+    return isHead(this.#keys.get(write.key), record);
+  }
+
+  /**
+   * True if the write is a tombstone, the current write of its key, and the only write of that key in any document: nothing that is
+   * held here could come back to life without it (REPLICATION.md, 8; whether it is stable is for the replica to say).
+   */
+  isTombstoneFree(record: Record, write: RecordWrite): boolean {
+    if (write.valueLength >= 0) return false;
+    const head = write.space === Space.client ? this.#keys.get(write.key) : this.system.heads.get(write.key);
+    return head !== undefined && head.phys === 1 && isHead(head, record);
+  }
+
+  /** Logically at once; what became unreachable is freed in the background, see `physicallyCompacted`. */
+  compacted(revision: number): void {
+    if (revision <= this.#compacted) return;
+    assert(revision <= this.#applied, 'compaction in the future');
+    this.#compacted = revision;
+    this.#compactor.compact(revision);
+  }
+
+  advanced(revision: number): void {
+    this.#advance(revision);
+  }
+
+  durable(revision: number): void {
+    if (revision <= this.#visible) return;
+    assert(revision <= this.#applied, 'durable before it was applied');
+    const from = this.#visible + 1;
+    this.#visible = revision;
+    if (this.#listeners.length === 0) return;
+    const changes: Change[] = [];
+    const history = this.#history;
+    const end = history.position(revision + 1);
+    for (let position = history.position(from); position < end; position++) changes.push(this.#change(history.at(position)));
+    for (const listener of this.#listeners) listener(changes, revision);
+  }
+
+  // ---- Reading ----
+
+  /** Called in `durable`, once it is visible, with all changes of whole revisions; empty if the counter only moved. */
+  onVisible(listener: VisibleListener): void {
+    this.#listeners.push(listener);
+  }
+
+  /**
+   * What a key is at a revision, or null. `revision` must be known to be readable (`checkReadable`).
+   */
+  get(key: Key, revision: number = this.#visible): Version | null {
+    const entry = this.#keys.get(key);
+    return entry === undefined ? null : entry.at(revision);
+  }
+
+  /** @throws errFutureRev, errCompacted as etcd's mvcc does. `current`: the revision that counts as current for this reader. */
+  checkReadable(revision: number, current: number = this.#visible): void {
+    if (revision > current) throw errFutureRev();
+    if (revision < this.#compacted) throw errCompacted();
+  }
+
+  /**
+   * The keys of a range at a revision (default: the visible one), ascending. The count is of all keys, whatever the limit: those beyond
+   * it are walked, not read.
+   * @throws errCompacted, errFutureRev (above the applied revision)
+   */
+  range(options: RangeOptions, revision: number = this.#visible): RangeRead {
+    this.checkReadable(revision, this.#applied);
+    const { start, end } = options.range;
+    const kvs: KeyValue[] = [];
+    if (end === undefined) {
+      const version = this.get(start, revision);
+      if (version === null) return { kvs, count: 0 };
+      if (!options.countOnly) kvs.push(version);
+      return { kvs, count: 1 };
+    }
+    let count = 0;
+    const wanted = options.countOnly ? 0 : options.limit > 0 ? options.limit : Infinity;
+    this.#walk(start, end, (_, entry) => {
+      const version = entry.at(revision);
+      if (version !== null && count++ < wanted) kvs.push(version);
+    });
+    return { kvs, count };
+  }
+
+  /**
+   * The changes of revisions `from` to `to` (default: the visible one), in order. Not before the compacted revision; exactly at it
+   * is allowed, as in etcd, but then without what the keys were before.
+   * The iterator may be kept while the keyspace changes; it throws errCompacted when a compaction overtakes it.
+   */
+  *changes(from: number, to: number = this.#visible): IterableIterator<Change> {
+    if (from < this.#compacted) throw errCompacted();
+    const history = this.#history;
+    let position = history.position(from);
+    const end = history.position(to + 1);
+    for (; position < end; position++) {
+      if (position < history.start || history.at(position).modRevision < this.#compacted) throw errCompacted();
+      yield this.#change(history.at(position));
+    }
+  }
+
+  /**
+   * The keys attached to a lease.
+   * @param applied include what is not durable yet (what a revocation must delete); otherwise what readers see
+   */
+  keysOfLease(lease: bigint, applied = false): Key[] {
+    const keys = [...this.#leases.keysOf(lease)];
+    return applied ? keys : keys.filter((key) => this.get(key)?.lease === lease);
+  }
+
+  // ---- Compaction ----
+
+  /** Resolves when a compaction has freed its memory. */
+  physicallyCompacted(revision: number): Promise<void> {
+    return this.#compactor.physically(revision);
+  }
+
+  /** Frees at once what is left of the last compaction. Blocks: for snapshots, which are made off the serving thread. */
+  finishCompaction(): void {
+    this.#compactor.finish();
+  }
+
+  /** Stops the background work. */
+  close(): void {
+    this.#compactor.stop();
+  }
+
+  // ---- Inside ----
+
+  /** For snapshots and the invariant checker of this folder only. */
+  get inside(): KeyspaceInside {
+    return {
+      keys: this.#keys,
+      index: this.#index,
+      history: this.#history,
+      leases: this.#leases,
+      entry: (key) => this.#entry(key),
+      restore: (applied, compacted) => {
+        this.#applied = this.#visible = applied;
+        this.#compacted = compacted;
+      },
+    };
+  }
+
+  #entry(key: Key): Entry {
+    let entry = this.#keys.get(key);
+    if (entry === undefined) {
+      entry = new Entry(key);
+      this.#keys.set(key, entry);
+      this.#index.set(key, entry);
+    }
+    return entry;
+  }
+
+  #forget(entry: Entry): void {
+    this.#keys.delete(entry.key);
+    this.#index.delete(entry.key);
+  }
+
+  #append(entry: Entry, record: Record, write: RecordWrite, revision: number, versionBase: number): boolean {
+    const leaseBefore = entry.live?.lease ?? 0n;
+    const version = entry.append(record, write, revision, versionBase);
+    if (version === null) return false;
+    this.#history.append(version);
+    if (leaseBefore !== write.lease) this.#leases.move(entry.key, leaseBefore, write.lease);
+    return true;
+  }
+
+  #advance(revision: number): void {
+    assert(revision >= this.#applied, 'the revision went back');
+    this.#applied = revision;
+  }
+
+  #change(version: Version): Change {
+    const entry = version.modRevision > this.#compacted ? this.#keys.get(version.key) : undefined;
+    return {
+      type: version.deleted ? 'delete' : 'put',
+      kv: version,
+      prev: entry === undefined ? null : entry.before(version),
+      revision: version.modRevision,
+    };
+  }
+
+  #walk(start: Key, end: Key, visit: (key: Key, entry: Entry) => void): void {
+    if (end === '\0') {
+      const last = this.#index.maxKey();
+      if (last !== undefined) this.#index.forRange(start, last, true, visit);
+    } else if (start < end) {
+      this.#index.forRange(start, end, false, visit);
+    }
+  }
+}
+
+export interface KeyspaceInside {
+  readonly keys: Map<Key, Entry>;
+  readonly index: BTree<Key, Entry>;
+  readonly history: History;
+  readonly leases: LeaseIndex;
+  entry(key: Key): Entry;
+  restore(applied: number, compacted: number): void;
+}
+
+export type { Conflict, KeyRange, SystemListener };
