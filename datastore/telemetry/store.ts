@@ -1,0 +1,56 @@
+/** Metrics of the store, its watchers, its leases and the server as a whole: figures that are read when somebody scrapes. */
+import type { Metrics } from './metrics.ts';
+
+/** The present state of one replica. Bytes as named. */
+export interface StoreFigures {
+  readonly totalBytes: number;
+  readonly usedBytes: number;
+  readonly quotaBytes: number;
+  readonly diskBytes: number;
+  readonly keys: number;
+  readonly revision: number;
+  readonly compactRevision: number;
+  readonly leases: number;
+  readonly watchers: number;
+  readonly watchStreams: number;
+  readonly slowWatchers: number;
+  readonly pendingEvents: number;
+  /** Of this replica, by etcd's names (NOSPACE). */
+  readonly alarms: readonly string[];
+  readonly serving: boolean;
+}
+
+export interface Identity {
+  readonly name: string;
+  readonly slot: number;
+  readonly memberId: bigint;
+  readonly clusterId: bigint;
+  readonly version: string;
+  readonly etcdVersion: string;
+  readonly nodeVersion: string;
+}
+
+/** Exposes what `figures` returns; it is called once for each metric of a scrape, so it should be cheap. */
+export function storeMetrics(metrics: Metrics, figures: () => StoreFigures): void {
+  metrics.read('etcd_mvcc_db_total_size_in_bytes', () => figures().totalBytes);
+  metrics.read('etcd_mvcc_db_total_size_in_use_in_bytes', () => figures().usedBytes);
+  metrics.read('etcd_server_quota_backend_bytes', () => figures().quotaBytes);
+  metrics.read('edgestore_disk_bytes', () => figures().diskBytes);
+  metrics.read('etcd_debugging_mvcc_keys_total', () => figures().keys);
+  metrics.read('etcd_debugging_mvcc_current_revision', () => figures().revision);
+  metrics.read('etcd_debugging_mvcc_compact_revision', () => figures().compactRevision);
+  metrics.read('edgestore_leases', () => figures().leases);
+  metrics.read('etcd_debugging_mvcc_watcher_total', () => figures().watchers);
+  metrics.read('etcd_debugging_mvcc_watch_stream_total', () => figures().watchStreams);
+  metrics.read('etcd_debugging_mvcc_slow_watcher_total', () => figures().slowWatchers);
+  metrics.read('etcd_debugging_mvcc_pending_events_total', () => figures().pendingEvents);
+  metrics.readEach('edgestore_alarm', () => figures().alarms.map((type) => [[type], 1] as const));
+  metrics.read('etcd_server_has_leader', () => (figures().serving ? 1 : 0));
+}
+
+export function identityMetrics(metrics: Metrics, identity: Identity): void {
+  metrics.info('etcd_server_version', identity.etcdVersion);
+  metrics.info('etcd_server_id', identity.memberId.toString(16));
+  metrics.info('edgestore_build_info', identity.version, identity.nodeVersion);
+  metrics.info('edgestore_replica_info', identity.name, String(identity.slot), identity.clusterId.toString(16));
+}
