@@ -37,6 +37,26 @@ export const limits = {
   peer_buffer_bytes: 32 * 1_048_576,
   /** Unsent bytes to one watch stream before it counts as slow and reads history instead. */
   watch_buffer_bytes: 1_048_576,
+  /** A watch message is split between revisions when it grows beyond this. */
+  watch_message_bytes: 1_048_576,
+  /** Changes that one slice of reading history takes. */
+  watch_slice_changes: 1_024,
+  /** A new watcher that is at most this many changes behind is brought up at once. */
+  watch_short_history: 256,
+  /** Journal files grow by written zeros, ahead of need: by this much at first, */
+  journal_first_step_bytes: 1_048_576,
+  /** … as much as is in use already, and by this much at most. */
+  journal_step_bytes: 16 * 1_048_576,
+  /** Zeros go out in pieces of this size, so that they hold up no commit. */
+  journal_slice_bytes: 1_048_576,
+  /** When the disk is full and less than this is left in the file, client writes are refused. */
+  journal_reserve_bytes: 4 * 1_048_576,
+  /** Appends that wait go out together up to this size. A single one may be larger. */
+  journal_batch_bytes: 4 * 1_048_576,
+  /** How often a full disk is tried again. */
+  journal_retry_ms: 1_000,
+  /** A snapshot is made when this much, or the size of the last snapshot if that is more, has been written since. */
+  snapshot_min_bytes: 64 * 1_048_576,
   /** How long one slice of background work may hold the event loop. */
   slice_ms: 5,
 
@@ -54,6 +74,8 @@ export const limits = {
   handshake_ms: 5_000,
   /** Inbound links that have not said who they are. */
   unknown_links: 64,
+  /** Messages kept for a link that is not accepted yet. */
+  early_messages: 64,
   /** The hello message, and each text in it. */
   hello_bytes: 4_096,
   hello_text_bytes: 512,
@@ -94,3 +116,5 @@ relate(limits.ping_ms * 3 < limits.silence_ms, 'several pings must be missed bef
 relate(limits.answer_buffer_bytes < limits.peer_buffer_bytes, 'an answer must not make a peer look slow');
 relate(limits.dial_backoff_min_ms < limits.dial_backoff_max_ms, 'backoff bounds');
 relate(limits.clone_probe_ms < limits.handshake_ms, 'the probe ends before the new link is given up');
+relate(limits.journal_slice_bytes <= limits.journal_first_step_bytes, 'a slice of zeros must fit into the first step');
+relate(limits.journal_reserve_bytes <= limits.journal_step_bytes / 2, 'the reserve must be there when preallocation begins');

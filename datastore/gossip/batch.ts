@@ -1,0 +1,56 @@
+import type { Clock, Timer } from '../host/host.ts';
+import { limits } from '../limits.ts';
+import { encodeMessage } from './wire.ts';
+
+/** Frames that go to the peers together, encoded once for all of them. */
+export interface Batch {
+  readonly message: Uint8Array;
+  readonly frames: number;
+}
+
+/**
+ * Collects own frames: a frame that comes after a pause goes out at once, those that follow closely wait for each other, at most
+ * `push_batch_ms`. So a single write is not delayed, and many cost few messages.
+ */
+export class Batcher {
+  readonly #clock: Clock;
+  readonly #send: (batch: Batch) => void;
+  #frames: Uint8Array[] = [];
+  #bytes = 0;
+  #lastMs = -Infinity;
+  #timer: Timer | null = null;
+  /** A client waits for the peers' reports: ask for them at once. */
+  ackWanted = false;
+
+  constructor(clock: Clock, send: (batch: Batch) => void) {
+    this.#clock = clock;
+    this.#send = send;
+  }
+
+  add(frame: Uint8Array): void {
+    // A batch must fit into a message.
+    if (this.#bytes + frame.length > limits.frame_bytes / 2) this.flush();
+    this.#frames.push(frame);
+    this.#bytes += frame.length;
+    const wait = this.#lastMs + limits.push_batch_ms - this.#clock.monotonicMs();
+    if (wait <= 0 || this.#bytes >= limits.push_batch_bytes) this.flush();
+    else this.#timer ??= this.#clock.after(wait, () => this.flush());
+  }
+
+  flush(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    if (this.#frames.length === 0) return;
+    const frames = this.#frames;
+    this.#frames = [];
+    this.#bytes = 0;
+    this.#lastMs = this.#clock.monotonicMs();
+    this.#send({ message: encodeMessage({ type: 'frames', ackWanted: this.ackWanted, frames }), frames: frames.length });
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#frames = [];
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * What one peer gets from here: own frames as they come, and answers to its vectors.
+ *
+ *     silent ──vector──► answering ──last chunk──► pushing ──too slow──► silent (and a nudge, once the link has drained)
+ *
+ * Pushed frames are of use only to a peer that has all before them. So pushing begins with the answer to a vector: frames made while the
+ * answer is on its way are held, and follow it. A peer that does not keep up loses what is held for it, never this replica its memory: it is
+ * told to ask again when there is room. A peer that asks while it is being pushed to is answered in between.
+ */
+import type { Clock, Timer } from '../host/host.ts';
+import type { Logger } from '../host/log.ts';
+import { limits } from '../limits.ts';
+import type { Batch } from './batch.ts';
+import { closeReasons } from './close-codes.ts';
+import type { Session } from './session.ts';
+import type { PeerStats, ReplicaPort } from './types.ts';
+import { encodeMessage } from './wire.ts';
+import type { Message } from './wire.ts';
+
+type Ask = Extract<Message, { type: 'vector' }>;
+
+const NOTHING = new Uint8Array(0);
+
+export interface DonorEvents {
+  /** A peer with equal vectors has another digest. */
+  mismatch(): void;
+}
+
+export class Donor {
+  readonly #session: Session;
+  readonly #replica: ReplicaPort;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #stats: PeerStats;
+  readonly #events: DonorEvents;
+  #pushing = false;
+  #held: Batch[] = [];
+  #heldBytes = 0;
+  #overflowed = false;
+  /** The answer under way; a newer request takes its place. */
+  #answer: { readonly request: number; readonly chunks: Iterator<Uint8Array>; next: IteratorResult<Uint8Array> } | null = null;
+  #timer: Timer | null = null;
+  #stopped = false;
+
+  constructor(session: Session, replica: ReplicaPort, clock: Clock, log: Logger, stats: PeerStats, events: DonorEvents) {
+    this.#session = session;
+    this.#replica = replica;
+    this.#clock = clock;
+    this.#log = log;
+    this.#stats = stats;
+    this.#events = events;
+  }
+
+  /** Own frames, new here. */
+  push(batch: Batch): void {
+    if (this.#pushing) {
+      if (this.#session.bufferedBytes + batch.message.length > limits.peer_buffer_bytes) return this.#overflow();
+      return this.#send(batch);
+    }
+    // Without an answer under way the peer's next vector covers this.
+    if (this.#answer === null || this.#overflowed) return;
+    this.#held.push(batch);
+    this.#heldBytes += batch.message.length;
+    if (this.#heldBytes > limits.peer_buffer_bytes) this.#overflow();
+  }
+
+  /** The peer says what it holds. */
+  asked(ask: Ask): void {
+    // Whatever was dropped before now, the answer covers.
+    this.#timer?.cancel();
+    this.#overflowed = false;
+    const own = this.#replica.vector();
+    const mismatch =
+      !ask.full && Buffer.compare(own, ask.vector) === 0 && ask.digest.length > 0 && differs(ask.digest, this.#replica.digest());
+    if (mismatch) this.#events.mismatch();
+    this.#stats.answers++;
+    if (ask.full) this.#stats.fullSyncs++;
+    let chunks: Iterator<Uint8Array>;
+    let next: IteratorResult<Uint8Array>;
+    try {
+      chunks = this.#replica.missing(ask.full ? null : ask.vector);
+      next = chunks.next();
+    } catch (error) {
+      this.#log.warn('peer sent a vector that cannot be read', { error });
+      return this.#session.close(closeReasons.malformed);
+    }
+    if (mismatch || next.done === true) {
+      this.#answer = null;
+      this.#session.send({ type: 'chunk', request: ask.request, last: true, mismatch, frame: NOTHING });
+      return this.#answered();
+    }
+    this.#answer = { request: ask.request, chunks, next };
+    this.#step();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#answer = null;
+    this.#held = [];
+  }
+
+  /** One chunk a turn, so that nothing else waits long, and no faster than the link takes them. */
+  #step(): void {
+    const answer = this.#answer;
+    if (answer === null || this.#stopped) return;
+    if (this.#session.bufferedBytes > limits.answer_buffer_bytes) {
+      this.#timer = this.#clock.after(limits.drain_poll_ms, () => this.#continue(answer));
+      return;
+    }
+    const frame = answer.next.value as Uint8Array;
+    answer.next = answer.chunks.next();
+    const last = answer.next.done === true;
+    this.#session.send({ type: 'chunk', request: answer.request, last, mismatch: false, frame });
+    if (last) {
+      this.#answer = null;
+      this.#answered();
+    } else this.#clock.soon(() => this.#continue(answer));
+  }
+
+  #continue(answer: object): void {
+    if (answer === this.#answer) this.#step();
+  }
+
+  #answered(): void {
+    if (this.#overflowed) return this.#awaitDrain();
+    this.#pushing = true;
+    const held = this.#held;
+    this.#held = [];
+    this.#heldBytes = 0;
+    for (const batch of held) this.push(batch);
+  }
+
+  #send(batch: Batch): void {
+    this.#stats.framesSent += batch.frames;
+    this.#session.sendEncoded(batch.message);
+  }
+
+  #overflow(): void {
+    this.#pushing = false;
+    this.#overflowed = true;
+    this.#held = [];
+    this.#heldBytes = 0;
+    this.#stats.overflows++;
+    this.#log.warn('peer does not keep up, its queue is dropped');
+    if (this.#answer === null) this.#awaitDrain();
+  }
+
+  #awaitDrain(): void {
+    if (this.#stopped) return;
+    if (this.#session.bufferedBytes > limits.answer_buffer_bytes) {
+      this.#timer = this.#clock.after(limits.drain_poll_ms, () => this.#awaitDrain());
+      return;
+    }
+    this.#overflowed = false;
+    this.#session.sendEncoded(NUDGE);
+  }
+}
+
+const NUDGE = encodeMessage({ type: 'nudge' });
+
+/** Both there, and not the same. */
+function differs(theirs: Uint8Array, ours: Uint8Array): boolean {
+  return ours.length > 0 && Buffer.compare(theirs, ours) !== 0;
+}

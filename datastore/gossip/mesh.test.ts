@@ -1,0 +1,52 @@
+import { expect, test } from '@jest/globals';
+import { limits } from '../limits.ts';
+import { ToyCluster } from '../testing/toy-cluster.ts';
+
+test('three replicas converge', async () => {
+  const cluster = new ToyCluster(1, 3);
+  const [a, b, c] = await cluster.startAll();
+  a!.replica.put('x', 'from a');
+  b!.replica.put('y', 'from b');
+  c!.replica.put('z', 'from c');
+  await cluster.converge(5_000);
+  expect(a!.replica.state()).toEqual({ x: 'from a', y: 'from b', z: 'from c' });
+  await cluster.stop();
+});
+
+test('a single write on an idle link is pushed at once', async () => {
+  const cluster = new ToyCluster(2, 3, { delayMs: 10, jitterMs: 0 });
+  const [a] = await cluster.startAll();
+  await cluster.clock.run(3_000);
+  a!.replica.put('x', '1');
+  expect(await cluster.converge()).toBeLessThanOrEqual(10);
+  expect(cluster.stats('m0', 'm1').pulls + cluster.stats('m1', 'm0').pulls).toBeLessThanOrEqual(4);
+  await cluster.stop();
+});
+
+test('many writes go out in few messages', async () => {
+  const cluster = new ToyCluster(3, 2);
+  const [a] = await cluster.startAll();
+  await cluster.clock.run(1_000);
+  const before = cluster.net.stats.messages;
+  for (let i = 0; i < 100; i++) {
+    a!.replica.put('x', String(i));
+    await cluster.clock.run(1);
+  }
+  await cluster.converge();
+  expect(cluster.stats('m0', 'm1').framesSent).toBe(100);
+  expect(cluster.net.stats.messages - before).toBeLessThan(100 / limits.push_batch_ms + 10);
+  await cluster.stop();
+});
+
+test('each pair has exactly one link', async () => {
+  for (let seed = 10; seed < 30; seed++) {
+    const cluster = new ToyCluster(seed, 4, { jitterMs: 200 });
+    await cluster.startAll();
+    await cluster.clock.run(10_000);
+    for (const x of cluster.names) for (const y of cluster.names) if (x !== y) expect([seed, cluster.net.linksBetween(x, y)]).toEqual([seed, 1]);
+    for (const x of cluster.names) for (const y of cluster.names) if (x !== y) expect(cluster.stats(x, y).connected).toBe(true);
+    await cluster.stop();
+    await cluster.clock.run(1_000);
+    expect(cluster.net.linksBetween('m0', 'm1')).toBe(0);
+  }
+});

@@ -1,0 +1,341 @@
+/**
+ * Gossip: the links of this replica to all others, and what travels on them. Own frames are pushed to everyone; what a link lost is made up
+ * by anti-entropy with anyone; everyone is told what is durable here.
+ */
+import type { Clock, Link, Network, Random } from '../host/host.ts';
+import type { Logger } from '../host/log.ts';
+import { AntiEntropy } from './anti-entropy.ts';
+import { Batcher } from './batch.ts';
+import { Bootstrap } from './bootstrap.ts';
+import type { Readiness } from './bootstrap.ts';
+import { Admission } from './admission.ts';
+import { closeReasons } from './close-codes.ts';
+import type { CloseReason } from './close-codes.ts';
+import { Donor } from './donor.ts';
+import type { Hello } from './hello.ts';
+import { limits } from '../limits.ts';
+import { Peer } from './peer.ts';
+import { Pull } from './pull.ts';
+import { Reporter } from './reporter.ts';
+import { Session } from './session.ts';
+import type { GossipAlarm, MemberState, OwnFrame, PeerAddress, PeerStats, ReplicaPort, Self } from './types.ts';
+import { Unacked } from './unacked.ts';
+import { encodeMessage, WIRE_VERSION, WIRE_VERSION_MIN } from './wire.ts';
+import type { Message } from './wire.ts';
+
+export interface GossipOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly net: Network;
+  readonly log: Logger;
+  readonly replica: ReplicaPort;
+  readonly self: Self;
+  /** Peer URLs to accept links on. */
+  readonly listen: readonly string[];
+  /** The members as configured; this one may be among them. */
+  readonly peers: readonly PeerAddress[];
+  /** How this replica starts: see `bootstrap.ts`. */
+  readonly state: MemberState;
+  /** Proof of knowing the cluster's secret. */
+  readonly proof?: Uint8Array;
+  readonly alarm?: (alarm: GossipAlarm) => void;
+  /** Ask peers to report own frames as soon as they hold them (a client waits for that: --write-acks). */
+  readonly ackWanted?: boolean;
+  /** A peer's report has moved what is known to be durable there. */
+  readonly onReport?: (peer: string, clock: number) => void;
+}
+
+export class Gossip {
+  readonly #options: GossipOptions;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #replica: ReplicaPort;
+  readonly #run: string;
+  readonly #startedWallMs: number;
+  readonly #peers = new Map<string, Peer>();
+  /** Links whose other end has not been accepted, with the peer that was dialled, if one was. */
+  readonly #greeting = new Map<Session, Peer | null>();
+  readonly #unacked = new Unacked();
+  readonly #batcher: Batcher;
+  readonly #reporter: Reporter;
+  readonly #antiEntropy: AntiEntropy;
+  readonly #admission: Admission;
+  readonly #bootstrap: Bootstrap;
+  /** When everything was last asked of a peer after a mismatch. */
+  readonly #lastFullMs = new Map<string, number>();
+  readonly #listeners: { close(): Promise<void> }[] = [];
+  #unsubscribe: (() => void) | null = null;
+  #state: 'made' | 'running' | 'stopped' = 'made';
+  /** Links that were refused, by name of the reason. */
+  readonly refusals = new Map<string, number>();
+
+  constructor(options: GossipOptions) {
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#replica = options.replica;
+    this.#run = Buffer.from(options.random.bytes(16)).toString('hex');
+    this.#startedWallMs = Math.max(0, Math.floor(options.clock.wallMs()));
+    this.#batcher = new Batcher(this.#clock, (batch) => {
+      for (const peer of this.#peers.values()) peer.linked?.donor.push(batch);
+    });
+    this.#batcher.ackWanted = options.ackWanted ?? false;
+    this.#reporter = new Reporter(
+      this.#clock,
+      () => this.#replica.report(),
+      (report) => this.#broadcast({ type: 'report', report }),
+    );
+    this.#antiEntropy = new AntiEntropy(this.#clock, options.random, () => this.#linked().map((peer) => peer.linked!.pull));
+    this.#bootstrap = new Bootstrap(options.state, () => this.#peers.size + 1, this.#log, (state) => this.#broadcast({ type: 'status', state }));
+    this.#admission = new Admission({
+      clock: this.#clock,
+      log: this.#log,
+      hello: () => this.#hello(),
+      peer: (name) => this.#peers.get(name) ?? null,
+      connected: () => this.#linked().map((peer) => peer.linked!.session.hello!),
+      admit: (session, peer) => this.#admit(session, peer),
+      refused: (_session, reason) => this.refusals.set(reason.name, (this.refusals.get(reason.name) ?? 0) + 1),
+      alarm: (alarm) => options.alarm?.(alarm),
+    });
+    this.setPeers(options.peers);
+  }
+
+  /** Listens, dials, exchanges. Resolves when it listens. @throws if an address cannot be had. */
+  async run(): Promise<void> {
+    if (this.#state !== 'made') throw new Error('gossip runs once');
+    this.#state = 'running';
+    this.#unsubscribe = this.#replica.onFrame((frame) => this.#ownFrame(frame));
+    for (const url of this.#options.listen) this.#listeners.push(await this.#options.net.listen(url, (link) => this.#accept(link)));
+    for (const peer of this.#peers.values()) peer.start();
+    this.#antiEntropy.run();
+    this.#bootstrap.start();
+  }
+
+  /** Sends what waits, tells the peers, closes everything. */
+  async stop(): Promise<void> {
+    if (this.#state === 'stopped') return;
+    this.#batcher.flush();
+    this.#state = 'stopped';
+    this.#unsubscribe?.();
+    this.#batcher.stop();
+    this.#reporter.stop();
+    this.#antiEntropy.stop();
+    this.#admission.stop();
+    for (const session of [...this.#greeting.keys()]) session.close(closeReasons.stopping);
+    for (const peer of this.#peers.values()) peer.stop(closeReasons.stopping);
+    await Promise.all(this.#listeners.map((listener) => listener.close()));
+  }
+
+  /** Resolves when this replica may serve; says why it may. */
+  get ready(): Promise<Readiness> {
+    return this.#bootstrap.ready;
+  }
+
+  get state(): MemberState {
+    return this.#bootstrap.state;
+  }
+
+  /** The members from now on. Links to those that are gone are closed. */
+  setPeers(addresses: readonly PeerAddress[]): void {
+    const wanted = new Map(addresses.filter((a) => a.name !== this.#options.self.name).map((a) => [a.name, a]));
+    for (const [name, peer] of this.#peers) {
+      if (wanted.has(name)) continue;
+      this.#peers.delete(name);
+      peer.stop(closeReasons.removed);
+      this.#bootstrap.forget(name);
+    }
+    for (const address of wanted.values()) {
+      const known = this.#peers.get(address.name);
+      if (known !== undefined) {
+        known.urls = address.urls;
+        continue;
+      }
+      const peer = new Peer(address, this.#clock, this.#options.random, this.#options.net, this.#log.with({ peer: address.name }), (link, dialled) =>
+        this.#greet(link, dialled),
+      );
+      this.#peers.set(address.name, peer);
+      if (this.#state === 'running') peer.start();
+    }
+  }
+
+  /** What each peer's figures are now. */
+  stats(): readonly PeerStats[] {
+    const now = this.#clock.monotonicMs();
+    return [...this.#peers.values()].map((peer) => {
+      const beyond = this.#unacked.beyond(peer.ackedClock, now);
+      peer.stats.lagMs = beyond.ageMs;
+      peer.stats.unackedRecords = beyond.records;
+      peer.stats.unackedBytes = beyond.bytes;
+      peer.stats.bufferedBytes = peer.linked?.session.bufferedBytes ?? 0;
+      return { ...peer.stats };
+    });
+  }
+
+  /** How many peers hold the own log durably up to `clock`. */
+  holders(clock: number): number {
+    let n = 0;
+    for (const peer of this.#peers.values()) if (peer.ackedClock >= clock) n++;
+    return n;
+  }
+
+  #ownFrame(frame: OwnFrame): void {
+    this.#unacked.add(frame.clock, frame.records, frame.bytes.length, this.#clock.monotonicMs());
+    this.#batcher.add(frame.bytes);
+    this.#reporter.changed(false);
+  }
+
+  #hello(): Hello {
+    return {
+      ...this.#options.self,
+      versionMin: WIRE_VERSION_MIN,
+      versionMax: WIRE_VERSION,
+      log: this.#replica.log,
+      run: this.#run,
+      startedWallMs: this.#startedWallMs,
+      configNumber: this.#replica.configNumber,
+      state: this.#bootstrap.state,
+      proof: this.#options.proof ?? new Uint8Array(0),
+    };
+  }
+
+  #accept(link: Link): void {
+    const unknown = [...this.#greeting.values()].filter((peer) => peer === null).length;
+    if (this.#state !== 'running') return link.close(closeReasons.stopping.code, closeReasons.stopping.name);
+    if (unknown >= limits.unknown_links) return link.close(closeReasons.overloaded.code, closeReasons.overloaded.name);
+    this.#greet(link, null);
+  }
+
+  #greet(link: Link, dialled: Peer | null): Session {
+    const session = new Session(link, dialled !== null, this.#hello(), this.#clock, {
+      hello: (s, hello) => this.#admission.hello(s, hello, dialled?.name ?? null),
+      message: (s, message) => this.#message(s, message),
+      closed: (s, reason, here) => this.#closed(s, reason, here),
+    });
+    this.#greeting.set(session, dialled);
+    return session;
+  }
+
+  #admit(session: Session, peer: Peer): void {
+    const hello = session.hello as Hello;
+    const log = this.#log.with({ peer: peer.name });
+    this.#greeting.get(session)?.greeted(session);
+    this.#greeting.delete(session);
+    const mismatch = (): void => this.#mismatch(peer);
+    const donor = new Donor(session, this.#replica, this.#clock, log, peer.stats, { mismatch });
+    const pull = new Pull(session, this.#replica, this.#clock, log, peer.stats, this.#antiEntropy, {
+      applied: () => this.#integrated(false),
+      caughtUp: () => this.#caughtUp(peer),
+      mismatch,
+    });
+    peer.stats.state = hello.state;
+    peer.link({ session, donor, pull });
+    log.info('peer connected', { remote: session.remote, dialled: session.dialled, log: hello.log });
+    this.#bootstrap.heard(peer.name, hello.state);
+    session.send({ type: 'report', report: this.#replica.report() });
+    pull.want();
+    session.accept(peer.stats);
+  }
+
+  #closed(session: Session, reason: CloseReason | null, here: boolean): void {
+    const dialled = this.#greeting.get(session) ?? null;
+    this.#greeting.delete(session);
+    const peer = dialled ?? (session.hello === null ? null : (this.#peers.get(session.hello.name) ?? null));
+    const level = reason?.level ?? 'info';
+    this.#log[level]('link closed', { peer: peer?.name, remote: session.remote, reason: reason?.name ?? 'broken', here });
+    if (session.state === 'closed' && peer !== null && session.stats === null && reason !== null && reason !== closeReasons.duplicateLink) {
+      peer.stats.refusals++;
+    }
+    this.#admission.closed(session);
+    if (this.#state === 'running') peer?.ended(session, reason);
+  }
+
+  #message(session: Session, message: Message): void {
+    const peer = this.#peers.get(session.hello!.name);
+    // The last messages of a link that another has replaced.
+    if (peer?.linked?.session !== session) return;
+    switch (message.type) {
+      case 'frames':
+        return this.#frames(peer, session, message.frames, message.ackWanted);
+      case 'vector':
+        return peer.linked.donor.asked(message);
+      case 'chunk':
+        return peer.linked.pull.received(message);
+      case 'nudge':
+        return peer.linked.pull.want();
+      case 'report':
+        return this.#report(peer, session, message.report);
+      case 'status':
+        peer.stats.state = message.state;
+        return this.#bootstrap.heard(peer.name, message.state);
+      default:
+        session.close(closeReasons.unexpected);
+    }
+  }
+
+  #frames(peer: Peer, session: Session, frames: readonly Uint8Array[], ackWanted: boolean): void {
+    let applied = false;
+    peer.stats.framesReceived += frames.length;
+    for (const frame of frames) {
+      let result;
+      try {
+        result = this.#replica.integrate(frame, peer.name);
+      } catch (error) {
+        this.#log.warn('peer sent a frame that cannot be read', { peer: peer.name, error });
+        return session.close(closeReasons.malformed);
+      }
+      if (result === 'applied') {
+        peer.stats.framesApplied++;
+        applied = true;
+      } else if (result === 'known') peer.stats.framesKnown++;
+      else {
+        peer.stats.framesGap++;
+        peer.linked?.pull.want();
+      }
+    }
+    if (applied) this.#integrated(ackWanted);
+  }
+
+  /** Something new is here: once it is durable, the others are told. */
+  #integrated(urgent: boolean): void {
+    void this.#replica.flushed().then(() => this.#reporter.changed(urgent));
+  }
+
+  #caughtUp(peer: Peer): void {
+    if (this.#bootstrap.state !== 'ready') void this.#replica.flushed().then(() => this.#bootstrap.caughtUp(peer.name));
+  }
+
+  #report(peer: Peer, session: Session, report: Uint8Array): void {
+    let clock: number;
+    try {
+      clock = this.#replica.reported(report, peer.name);
+    } catch (error) {
+      this.#log.warn('peer sent a report that cannot be read', { peer: peer.name, error });
+      return session.close(closeReasons.malformed);
+    }
+    if (clock > peer.ackedClock) {
+      peer.ackedClock = clock;
+      this.#options.onReport?.(peer.name, clock);
+      this.#unacked.forget(Math.min(...[...this.#peers.values()].map((p) => p.ackedClock)));
+    }
+  }
+
+  /** Equal vectors, unequal contents: a bug, or damage that no checksum saw. Both sides fetch everything from each other. */
+  #mismatch(peer: Peer): void {
+    peer.stats.digestMismatches++;
+    this.#log.error('peer holds the same logs with other contents', { peer: peer.name });
+    this.#options.alarm?.({ type: 'digestMismatch', peer: peer.name });
+    const now = this.#clock.monotonicMs();
+    if (now - (this.#lastFullMs.get(peer.name) ?? -Infinity) < limits.full_sync_interval_ms) return;
+    this.#lastFullMs.set(peer.name, now);
+    peer.linked?.pull.want(true);
+  }
+
+  #linked(): Peer[] {
+    return [...this.#peers.values()].filter((peer) => peer.linked !== null);
+  }
+
+  #broadcast(message: Message): void {
+    const bytes = encodeMessage(message);
+    for (const peer of this.#linked()) peer.linked!.session.sendEncoded(bytes);
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * One configured member: dialled until there is a link, with at most one link in use.
+ *
+ *     waiting ──timer──► dialling ──► greeting (a session in its handshake) ──► linked
+ *        ▲                  │failed              │refused, closed                 │closed
+ *        └──── backoff ─────┴────────────────────┴────────────────────────────────┘
+ *
+ * A link that the peer dialled leads to `linked` from any state; the timer then finds nothing to do.
+ */
+import type { Clock, Link, Network, Random, Timer } from '../host/host.ts';
+import type { Logger } from '../host/log.ts';
+import { limits } from '../limits.ts';
+import { Backoff } from './backoff.ts';
+import { closeReasons } from './close-codes.ts';
+import type { CloseReason } from './close-codes.ts';
+import type { Donor } from './donor.ts';
+import type { Pull } from './pull.ts';
+import type { Session } from './session.ts';
+import { emptyStats } from './types.ts';
+import type { PeerAddress, PeerStats } from './types.ts';
+
+/** A link in use, and what runs on it. */
+export interface Linked {
+  readonly session: Session;
+  readonly donor: Donor;
+  readonly pull: Pull;
+}
+
+export class Peer {
+  readonly name: string;
+  readonly stats: PeerStats;
+  linked: Linked | null = null;
+  /** A link that may replace the one in use, while it is being found out whether that is alive. */
+  candidate: Session | null = null;
+  /** Up to which clock the peer has reported this replica's log as durable. */
+  ackedClock = 0;
+  #urls: readonly string[];
+  #attempt = 0;
+  /** The handshake under way on a link that was dialled here. */
+  #greeting: Session | null = null;
+  #dialling = false;
+  #timer: Timer | null = null;
+  #stopped = false;
+  readonly #backoff: Backoff;
+  readonly #clock: Clock;
+  readonly #net: Network;
+  readonly #log: Logger;
+  readonly #greet: (link: Link, peer: Peer) => Session;
+
+  /** @param greet makes a session of a link that was dialled */
+  constructor(address: PeerAddress, clock: Clock, random: Random, net: Network, log: Logger, greet: (link: Link, peer: Peer) => Session) {
+    this.name = address.name;
+    this.stats = emptyStats(address.name);
+    this.#urls = address.urls;
+    this.#backoff = new Backoff(random);
+    this.#clock = clock;
+    this.#net = net;
+    this.#log = log;
+    this.#greet = greet;
+  }
+
+  start(): void {
+    this.#later(false);
+  }
+
+  set urls(urls: readonly string[]) {
+    this.#urls = urls;
+  }
+
+  /** This link is the one in use now; the one that was is closed. */
+  link(linked: Linked): void {
+    const old = this.linked;
+    this.linked = linked;
+    this.stats.connected = true;
+    this.stats.connects++;
+    if (old === null) return;
+    this.#release(old);
+    old.session.close(closeReasons.duplicateLink);
+  }
+
+  /** A session of this peer has ended, whichever it was. @returns whether it was the one in use */
+  ended(session: Session, reason: CloseReason | null): boolean {
+    const wasLinked = this.linked?.session === session;
+    if (wasLinked) {
+      this.#release(this.linked as Linked);
+      this.linked = null;
+      this.stats.connected = false;
+      this.stats.bufferedBytes = 0;
+      if (this.#clock.monotonicMs() - session.openedMs >= limits.link_steady_ms) this.#backoff.reset();
+    }
+    const wasGreeting = this.#greeting === session;
+    if (wasGreeting) this.#greeting = null;
+    if (this.candidate === session) this.candidate = null;
+    // Only these: whoever merely claims to be this peer must not keep it from being dialled.
+    if (this.linked === null && (wasLinked || wasGreeting)) this.#later(reason?.retry === 'slowly');
+    return wasLinked;
+  }
+
+  /** The handshake is over. */
+  greeted(session: Session): void {
+    if (this.#greeting === session) this.#greeting = null;
+  }
+
+  stop(reason: CloseReason): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#greeting?.close(reason);
+    this.candidate?.close(reason);
+    const linked = this.linked;
+    if (linked === null) return;
+    this.linked = null;
+    this.#release(linked);
+    linked.session.close(reason);
+  }
+
+  #release(linked: Linked): void {
+    linked.donor.stop();
+    linked.pull.stop();
+  }
+
+  #later(slowly: boolean): void {
+    if (this.#stopped) return;
+    this.#timer?.cancel();
+    this.#timer = this.#clock.after(this.#backoff.next(slowly), () => this.#dial());
+  }
+
+  #dial(): void {
+    if (this.#stopped || this.linked !== null || this.#greeting !== null || this.#dialling) return;
+    const url = this.#urls[this.#attempt++ % Math.max(1, this.#urls.length)];
+    if (url === undefined) return;
+    this.#dialling = true;
+    let late = false;
+    const over = (): boolean => {
+      if (late) return false;
+      timeout.cancel();
+      late = true;
+      this.#dialling = false;
+      return !this.#stopped;
+    };
+    const failed = (error: unknown): void => {
+      if (!over()) return;
+      this.stats.dialFailures++;
+      this.#log.debug('peer cannot be reached', { url, error });
+      this.#later(false);
+    };
+    const timeout = this.#clock.after(limits.dial_timeout_ms, () => failed(new Error('timed out')));
+    this.#net.dial(url).then((link) => {
+      if (over()) this.#greeting = this.#greet(link, this);
+      else link.close(closeReasons.stopping.code, closeReasons.stopping.name);
+    }, failed);
+  }
+}

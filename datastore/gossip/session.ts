@@ -1,0 +1,172 @@
+/**
+ * One link, from its first message to its end.
+ *
+ *     hello ──► accepted ──► closed
+ *       └──────────────────────▲
+ *
+ * hello: both sides have sent theirs; nothing but the other's hello is accepted, and it must come in time. accepted: messages flow; the
+ * other side is asked for a sign of life, for a connection whose other end vanished looks like a quiet one.
+ * closed is reached once, whichever side began, and reported once.
+ */
+import type { Clock, Link, Timer } from '../host/host.ts';
+import { limits } from '../limits.ts';
+import { closeReason, closeReasons } from './close-codes.ts';
+import type { CloseReason } from './close-codes.ts';
+import type { Hello } from './hello.ts';
+import type { PeerStats } from './types.ts';
+import { decodeMessage, encodeMessage, MalformedMessage } from './wire.ts';
+import type { Message } from './wire.ts';
+
+export interface SessionEvents {
+  /** The other side's hello: answer with `accept` or `close`, now or later. */
+  hello(session: Session, hello: Hello): void;
+  message(session: Session, message: Message): void;
+  /** `reason` null: the connection broke. `here`: this side closed it. */
+  closed(session: Session, reason: CloseReason | null, here: boolean): void;
+}
+
+export class Session {
+  readonly remote: string;
+  /** Whether this side dialled. */
+  readonly dialled: boolean;
+  /** The other side's; null before it came. */
+  hello: Hello | null = null;
+  openedMs = 0;
+  /** Counts into the peer's figures once it is known whose link this is. */
+  stats: PeerStats | null = null;
+  readonly #link: Link;
+  readonly #clock: Clock;
+  readonly #events: SessionEvents;
+  #state: 'hello' | 'accepted' | 'closed' = 'hello';
+  #heardMs: number;
+  #timer: Timer;
+  #answeredMs = -Infinity;
+  /** What came between the other side's acceptance and this one's, which may have to find something out first. */
+  #early: Message[] = [];
+
+  constructor(link: Link, dialled: boolean, mine: Hello, clock: Clock, events: SessionEvents) {
+    this.remote = link.remote;
+    this.dialled = dialled;
+    this.#link = link;
+    this.#clock = clock;
+    this.#events = events;
+    this.#heardMs = clock.monotonicMs();
+    link.onMessage = (bytes) => this.#received(bytes);
+    link.onClose = (code) => this.#ended(closeReason(code), false);
+    this.#timer = clock.after(limits.handshake_ms, () => this.close(closeReasons.handshakeTimeout));
+    link.send(encodeMessage({ type: 'hello', hello: mine }));
+  }
+
+  get state(): 'hello' | 'accepted' | 'closed' {
+    return this.#state;
+  }
+
+  get bufferedBytes(): number {
+    return this.#state === 'closed' ? 0 : this.#link.bufferedBytes;
+  }
+
+  /** Milliseconds (monotonic) of the last sign of life. */
+  get heardMs(): number {
+    return this.#heardMs;
+  }
+
+  /** When the newest of this side's pings that the other side answered was sent (monotonic). */
+  get answeredMs(): number {
+    return this.#answeredMs;
+  }
+
+  /** The other side is who it should be. Call it when everything is ready for messages: some may be there already. */
+  accept(stats: PeerStats): void {
+    if (this.#state !== 'hello') return;
+    this.#state = 'accepted';
+    this.stats = stats;
+    this.openedMs = this.#clock.monotonicMs();
+    this.#timer.cancel();
+    this.#keepAlive();
+    const early = this.#early;
+    this.#early = [];
+    for (const message of early) this.#pass(message);
+  }
+
+  send(message: Message): void {
+    this.sendEncoded(encodeMessage(message));
+  }
+
+  /** Sends what `encodeMessage` made, perhaps for several peers. */
+  sendEncoded(bytes: Uint8Array): void {
+    if (this.#state === 'closed') return;
+    if (this.stats !== null) this.stats.bytesSent += bytes.length;
+    this.#link.send(bytes);
+  }
+
+  ping(): void {
+    this.send({ type: 'ping', nonce: Math.ceil(this.#clock.monotonicMs() * 1_000), wallMs: this.#wallMs() });
+  }
+
+  close(reason: CloseReason): void {
+    if (this.#state === 'closed') return;
+    this.#link.close(reason.code, reason.name);
+    this.#ended(reason, true);
+  }
+
+  #ended(reason: CloseReason | null, here: boolean): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#timer.cancel();
+    this.#events.closed(this, reason, here);
+  }
+
+  #received(bytes: Uint8Array): void {
+    if (this.#state === 'closed') return;
+    this.#heardMs = this.#clock.monotonicMs();
+    if (this.stats !== null) this.stats.bytesReceived += bytes.length;
+    // Whoever has not said who he is cannot make this side look at much.
+    if (this.hello === null && bytes.length > limits.hello_bytes + 64) return this.close(closeReasons.malformed);
+    let message: Message;
+    try {
+      message = decodeMessage(bytes);
+    } catch (error) {
+      if (!(error instanceof MalformedMessage)) throw error;
+      return this.close(closeReasons.malformed);
+    }
+    if ((message.type === 'hello') !== (this.hello === null)) return this.close(closeReasons.unexpected);
+    switch (message.type) {
+      case 'hello':
+        this.hello = message.hello;
+        return this.#events.hello(this, message.hello);
+      case 'ping':
+        return this.send({ type: 'pong', nonce: message.nonce, wallMs: this.#wallMs() });
+      case 'pong':
+        return this.#pong(message.nonce, message.wallMs);
+      default:
+        if (this.#state === 'accepted') return this.#pass(message);
+        if (this.#early.length >= limits.early_messages) return this.close(closeReasons.overloaded);
+        this.#early.push(message);
+    }
+  }
+
+  #pass(message: Message): void {
+    if (this.#state === 'accepted') this.#events.message(this, message);
+  }
+
+  #pong(nonce: number, wallMs: number): void {
+    const sentMs = nonce / 1_000;
+    const rtt = this.#clock.monotonicMs() - sentMs;
+    if (this.stats === null || rtt < -0.001) return;
+    this.#answeredMs = Math.max(this.#answeredMs, sentMs);
+    this.stats.rttMs = Math.max(0, rtt);
+    this.stats.clockSkewMs = wallMs + rtt / 2 - this.#clock.wallMs();
+  }
+
+  #keepAlive(): void {
+    this.ping();
+    this.#timer = this.#clock.after(limits.ping_ms, () => {
+      if (this.#clock.monotonicMs() - this.#heardMs > limits.silence_ms) return this.close(closeReasons.silent);
+      this.#keepAlive();
+    });
+  }
+
+  #wallMs(): number {
+    return Math.max(0, Math.floor(this.#clock.wallMs()));
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * What travels on a link. One WebSocket message is
+ *
+ *     type (1 byte) | body | CRC-32 of type and body (4 bytes, little endian)
+ *
+ * Numbers in bodies are variable-length (lib0's varUint), byte strings are preceded by their length. Decoding copies nothing and
+ * allocates nothing that a length field asks for: byte strings are views into the message. Bodies:
+ *
+ *     1 hello    see hello.ts
+ *     2 frames   flags, count, frames…             own frames of the sender, in order
+ *     3 vector   request, flags, vector, digest    "this is what I hold; send what I lack" (y-protocols' sync step 1, for all logs at once)
+ *     4 chunk    request, flags, frame             part of the answer (sync step 2); the last one has the flag
+ *     5 report   report                            what the sender holds durably
+ *     6 ping     nonce, wall clock ms
+ *     7 pong     the ping's nonce, wall clock ms
+ *     8 nudge    (empty)                           "I dropped what I should have pushed: ask me with a vector"
+ *     9 status   state                             the sender's state (types.ts) has changed
+ */
+import * as encoding from 'lib0/encoding';
+import * as decoding from 'lib0/decoding';
+import { crc32 } from 'node:zlib';
+import { limits } from '../limits.ts';
+import { decodeHello, encodeHello } from './hello.ts';
+import type { Hello } from './hello.ts';
+import { stateByNumber, stateNumber } from './types.ts';
+import type { MemberState } from './types.ts';
+
+export const WIRE_VERSION = 1;
+export const WIRE_VERSION_MIN = 1;
+
+export type Message =
+  | { readonly type: 'hello'; readonly hello: Hello }
+  /** `ackWanted`: report as soon as these are durable, for a client waits for it. */
+  | { readonly type: 'frames'; readonly ackWanted: boolean; readonly frames: readonly Uint8Array[] }
+  /** `full`: answer with everything, whatever the vector says (after a digest mismatch). An empty digest is none. */
+  | { readonly type: 'vector'; readonly request: number; readonly full: boolean; readonly vector: Uint8Array; readonly digest: Uint8Array }
+  /** `mismatch`: vectors were equal, digests were not. An empty frame carries nothing (nothing was missing). */
+  | { readonly type: 'chunk'; readonly request: number; readonly last: boolean; readonly mismatch: boolean; readonly frame: Uint8Array }
+  | { readonly type: 'report'; readonly report: Uint8Array }
+  | { readonly type: 'ping'; readonly nonce: number; readonly wallMs: number }
+  | { readonly type: 'pong'; readonly nonce: number; readonly wallMs: number }
+  | { readonly type: 'nudge' }
+  | { readonly type: 'status'; readonly state: MemberState };
+
+/** A message that this version cannot read. The link is closed: after it, nothing can be trusted to be what was sent. */
+export class MalformedMessage extends Error {
+  constructor(what: string) {
+    super(`malformed message: ${what}`);
+    this.name = 'MalformedMessage';
+  }
+}
+
+const Type = { hello: 1, frames: 2, vector: 3, chunk: 4, report: 5, ping: 6, pong: 7, nudge: 8, status: 9 } as const;
+const CRC_BYTES = 4;
+/** Type, flags, counts, lengths and checksum around what a message carries. */
+const OVERHEAD_BYTES = 64;
+
+function writeBody(to: encoding.Encoder, message: Message): void {
+  switch (message.type) {
+    case 'hello':
+      return encodeHello(to, message.hello);
+    case 'frames':
+      encoding.writeVarUint(to, message.ackWanted ? 1 : 0);
+      encoding.writeVarUint(to, message.frames.length);
+      for (const frame of message.frames) encoding.writeVarUint8Array(to, frame);
+      return;
+    case 'vector':
+      encoding.writeVarUint(to, message.request);
+      encoding.writeVarUint(to, message.full ? 1 : 0);
+      encoding.writeVarUint8Array(to, message.vector);
+      encoding.writeVarUint8Array(to, message.digest);
+      return;
+    case 'chunk':
+      encoding.writeVarUint(to, message.request);
+      encoding.writeVarUint(to, (message.last ? 1 : 0) | (message.mismatch ? 2 : 0));
+      encoding.writeVarUint8Array(to, message.frame);
+      return;
+    case 'report':
+      encoding.writeVarUint8Array(to, message.report);
+      return;
+    case 'ping':
+    case 'pong':
+      encoding.writeVarUint(to, message.nonce);
+      encoding.writeVarUint(to, message.wallMs);
+      return;
+    case 'nudge':
+      return;
+    case 'status':
+      encoding.writeVarUint(to, stateNumber(message.state));
+  }
+}
+
+/** The message as it goes into a link. */
+export function encodeMessage(message: Message): Uint8Array {
+  const to = encoding.createEncoder();
+  encoding.writeUint8(to, Type[message.type]);
+  writeBody(to, message);
+  const length = encoding.length(to);
+  const bytes = new Uint8Array(length + CRC_BYTES);
+  bytes.set(encoding.toUint8Array(to));
+  new DataView(bytes.buffer).setUint32(length, crc32(bytes.subarray(0, length)), true);
+  return bytes;
+}
+
+function readFrames(from: decoding.Decoder): Message {
+  const flags = decoding.readVarUint(from);
+  const count = decoding.readVarUint(from);
+  // Each frame takes at least its length byte, so a count that cannot be true is refused before anything is made of it.
+  if (count > from.arr.length - from.pos) throw new MalformedMessage('more frames than bytes');
+  const frames: Uint8Array[] = [];
+  for (let i = 0; i < count; i++) frames.push(decoding.readVarUint8Array(from));
+  return { type: 'frames', ackWanted: (flags & 1) !== 0, frames };
+}
+
+function readBody(type: number, from: decoding.Decoder): Message {
+  switch (type) {
+    case Type.hello:
+      return { type: 'hello', hello: decodeHello(from) };
+    case Type.frames:
+      return readFrames(from);
+    case Type.vector: {
+      const request = decoding.readVarUint(from);
+      const flags = decoding.readVarUint(from);
+      const vector = decoding.readVarUint8Array(from);
+      return { type: 'vector', request, full: (flags & 1) !== 0, vector, digest: decoding.readVarUint8Array(from) };
+    }
+    case Type.chunk: {
+      const request = decoding.readVarUint(from);
+      const flags = decoding.readVarUint(from);
+      return { type: 'chunk', request, last: (flags & 1) !== 0, mismatch: (flags & 2) !== 0, frame: decoding.readVarUint8Array(from) };
+    }
+    case Type.report:
+      return { type: 'report', report: decoding.readVarUint8Array(from) };
+    case Type.ping:
+      return { type: 'ping', nonce: decoding.readVarUint(from), wallMs: decoding.readVarUint(from) };
+    case Type.pong:
+      return { type: 'pong', nonce: decoding.readVarUint(from), wallMs: decoding.readVarUint(from) };
+    case Type.nudge:
+      return { type: 'nudge' };
+    case Type.status:
+      return { type: 'status', state: stateByNumber(decoding.readVarUint(from)) };
+    default:
+      throw new MalformedMessage('unknown type');
+  }
+}
+
+/** @throws MalformedMessage for whatever is not exactly one well-formed message. */
+export function decodeMessage(bytes: Uint8Array): Message {
+  if (bytes.length > limits.frame_bytes + OVERHEAD_BYTES) throw new MalformedMessage('too long');
+  const length = bytes.length - CRC_BYTES;
+  if (length < 1) throw new MalformedMessage('too short');
+  const crc = new DataView(bytes.buffer, bytes.byteOffset + length, CRC_BYTES).getUint32(0, true);
+  if (crc32(bytes.subarray(0, length)) !== crc) throw new MalformedMessage('checksum');
+  // An array of its own, so that no length field can reach beyond the body into the checksum or the pool behind it.
+  const from = decoding.createDecoder(bytes.subarray(1, length));
+  let message: Message;
+  try {
+    message = readBody(bytes[0] as number, from);
+  } catch (error) {
+    if (error instanceof MalformedMessage) throw error;
+    throw new MalformedMessage(error instanceof Error ? error.message : 'undecodable');
+  }
+  // A hello may be longer: a later version's fields come last.
+  if (message.type !== 'hello' && decoding.hasContent(from)) throw new MalformedMessage('trailing bytes');
+  return message;
+}
