@@ -28,7 +28,9 @@ export function updateExpected(target: TargetName, results: readonly TestResult[
     const before = updated[result.name];
     if (result.status === 'pass') updated[result.name] = { expect: 'pass' };
     else if (before?.expect !== result.status) {
-      const reason = result.status === 'fail' ? `${UNEXPLAINED}: ${result.reason}` : result.reason;
+      const theirs = file.etcd?.[result.name];
+      const skipped = theirs?.expect === 'skip' ? (theirs.reason ?? '') : result.reason;
+      const reason = result.status === 'fail' ? `${UNEXPLAINED}: ${result.reason}` : skipped;
       updated[result.name] = { expect: result.status, reason };
     }
   }
