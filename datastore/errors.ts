@@ -62,3 +62,14 @@ export const errStopped = error(Code.UNAVAILABLE, 'server stopped');
 /** Not an error of etcd's: a replica that has an empty disk, drains, or cannot write. Retryable elsewhere. */
 export const errUnavailable = (why: string) => new EtcdError(Code.UNAVAILABLE, `etcdserver: ${why}`);
 export const errUnimplemented = (what: string) => new EtcdError(Code.UNIMPLEMENTED, `etcdserver: ${what} is not supported by this server`);
+export const errWatchCanceled = () => new EtcdError(Code.CANCELLED, 'etcdserver: watch canceled');
+export const errMemberBadURLs = error(Code.INVALID_ARGUMENT, 'given member URLs are invalid');
+export const errWrongDowngradeVersionFormat = error(Code.INVALID_ARGUMENT, 'wrong downgrade target version format');
+export const errInvalidDowngradeTargetVersion = error(Code.INVALID_ARGUMENT, 'invalid downgrade target version');
+export const errNoInflightDowngrade = error(Code.FAILED_PRECONDITION, 'no inflight downgrade job');
+/** v3election's: they have no prefix, and no code of their own. */
+export const errElectionNoLeader = () => new EtcdError(Code.UNKNOWN, 'election: no leader');
+export const errElectionNotLeader = () => new EtcdError(Code.UNKNOWN, 'election: not leader');
+export const errMissingLeaderKey = () => new EtcdError(Code.UNKNOWN, '"leader" field must be provided');
+/** v3lock's (client/v3/concurrency). */
+export const errSessionExpired = () => new EtcdError(Code.UNKNOWN, 'mutex: session is expired');
