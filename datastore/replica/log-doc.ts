@@ -1,0 +1,325 @@
+/**
+ * One log: a `Y.Doc` that only its owner writes.
+ *
+ *     getMap('s')   group number → Y.Map of (segment number → Y.Array of records), a record being a Uint8Array (record.ts)
+ *                   In a group the key '!' is the marker: set when a transaction deletes and has nothing to append.
+ *
+ * Groups are there because Yjs keeps the map entry of every deleted segment for ever; in a deleted group they all become one struct.
+ * Only V1 updates: a V2 update of 21 bytes can block the event loop for 13 s.
+ *
+ * Updates are applied only in order and without gaps, so Yjs never holds a pending struct (it would merge the pending blob again on every
+ * arrival); the caller compares clocks before Yjs sees a byte. Deletions move no clock, therefore a transaction that deletes always appends.
+ */
+import * as Y from 'yjs';
+import { limits } from '../limits.ts';
+import { assert } from './assert.ts';
+import { MalformedError } from './bytes.ts';
+import { crcOf, decodeRecord } from './record.ts';
+import type { StoredRecord } from './record.ts';
+import { Segment } from './segment.ts';
+import { incarnationOf, logName } from './types.ts';
+import type { LogId } from './types.ts';
+
+const ROOT = 's';
+const MARKER = '!';
+type Group = Y.Map<Y.Array<Uint8Array> | number>;
+
+/** What an update did to a document. */
+export interface Applied {
+  readonly added: StoredRecord[];
+  readonly removed: StoredRecord[];
+}
+
+/** One update of one log: it leads from one clock to the next. `lamport` is the highest counter of the log's owner in it or before. */
+export interface LogUpdate {
+  readonly log: LogId;
+  readonly fromClock: number;
+  readonly toClock: number;
+  readonly lamport: number;
+  readonly update: Uint8Array;
+}
+
+const contentOf = (struct: Y.Item): Uint8Array | null => (struct.content instanceof Y.ContentBinary ? struct.content.content : null);
+
+export class LogDoc {
+  readonly log: LogId;
+  readonly client: number;
+  /** Yjs's clock of the owner: how many structs' worth of content this document has seen. */
+  clock = 0;
+  /** Highest Lamport counter of the owner's records seen, dropped ones included. */
+  lamport = 0;
+  readonly segments = new Map<number, Segment>();
+  /** Sealed segments more than half of which is dead. Filled for every log, used by the owner. */
+  readonly mostlyDead = new Set<Segment>();
+  records = 0;
+  bytes = 0;
+  /** Two sums over the records present, independent of order. */
+  #digestSum = 0;
+  #digestXor = 0;
+  readonly #doc = new Y.Doc({ gc: true });
+  readonly #root: Y.Map<Group>;
+  readonly #groupSizes = new Map<number, number>();
+  readonly #arrays = new Map<unknown, Segment>();
+  #head: Segment | null = null;
+  #nextSegment = 0;
+  #owned = false;
+  #update: Uint8Array | null = null;
+  #touched: Y.YEvent<never>[] = [];
+
+  constructor(log: LogId) {
+    this.log = log;
+    // A document belongs to one log and so has one client; the incarnation is as unique as the log needs.
+    this.client = incarnationOf(log);
+    this.#root = this.#doc.getMap<Group>(ROOT);
+    this.#doc.on('update', (update: Uint8Array) => {
+      this.#update = update;
+    });
+    this.#root.observeDeep((events, transaction) => {
+      if (!transaction.local) this.#touched = events as unknown as Y.YEvent<never>[];
+    });
+  }
+
+  /** Content of the log as one number: equal contents give equal digests, whatever the order of arrival. */
+  get digest(): number {
+    return (this.#digestXor >>> 0) * 0x20_0000 + (this.#digestSum & 0x1f_ffff);
+  }
+
+  /**
+   * Makes this replica the writer of the document. Only once everything of it has been loaded: Yjs changes the client id of a document
+   * into which it loads changes of that very client.
+   */
+  own(): void {
+    this.#doc.clientID = this.client;
+    this.#owned = true;
+    for (const segment of this.segments.values()) {
+      if (segment.number === this.#nextSegment - 1 && !segment.full) this.#head = segment;
+      else segment.seal();
+    }
+  }
+
+  /**
+   * Writes one transaction: appends records and deletes segments, as one V1 update. The records' `bytes` become the document's own.
+   * @param lamport highest counter of the owner in it or before
+   */
+  write(records: readonly StoredRecord[], remove: readonly Segment[], lamport: number): LogUpdate {
+    assert(this.#owned && this.#doc.clientID === this.client, `${logName(this.log)} is written by its owner only`);
+    const fromClock = this.clock;
+    const runs: { segment: Segment; start: number; records: readonly StoredRecord[] }[] = [];
+    this.#update = null;
+    this.#doc.transact(() => {
+      for (let at = 0; at < records.length; ) {
+        const segment = this.#headSegment();
+        const start = segment.records.length;
+        while (at < records.length && !segment.full) this.#place(segment, records[at++]!);
+        const run = segment.records.slice(start);
+        segment.array.push(run.map((record) => record.bytes));
+        runs.push({ segment, start, records: run });
+      }
+      if (records.length === 0) this.#headGroup().set(MARKER, fromClock);
+      for (const segment of remove) this.#delete(segment);
+    });
+    for (const { segment, start, records: run } of runs) {
+      // Y.Array.push copies: take the copy, or every value is held twice.
+      const stored = segment.array.slice(start);
+      for (let i = 0; i < run.length; i++) run[i]!.bytes = stored[i]!;
+      if (segment.full) segment.seal();
+    }
+    for (const segment of remove) this.#forget(segment);
+    assert(this.#update !== null, 'a transaction that writes makes an update');
+    const update: Uint8Array = this.#update;
+    this.#update = null;
+    this.#settle();
+    assert(this.clock > fromClock, 'every transaction moves the clock');
+    this.lamport = Math.max(this.lamport, lamport);
+    return { log: this.log, fromClock, toClock: this.clock, lamport: this.lamport, update };
+  }
+
+  /**
+   * Applies an update of the owner's. The caller has checked that it begins at or below `clock`, and a CRC over the bytes.
+   * @throws MalformedError if Yjs or a record in it cannot be decoded, or if it is not what its clocks say
+   */
+  apply({ fromClock, toClock, lamport, update }: LogUpdate): Applied {
+    assert(!this.#owned, `${logName(this.log)} is written by its owner only`);
+    assert(fromClock <= this.clock, 'updates are applied without gaps');
+    this.#touched = [];
+    try {
+      // Not readSyncStep2 of y-protocols: it swallows errors.
+      Y.applyUpdate(this.#doc, update);
+    } catch (error) {
+      throw new MalformedError(`update of ${logName(this.log)}: ${String(error)}`);
+    }
+    const expected = Math.max(this.clock, toClock);
+    this.#settle();
+    if (this.clock !== expected) throw new MalformedError(`update of ${logName(this.log)} leads to clock ${this.clock}, not ${expected}`);
+    const result = this.#collectChanges();
+    this.lamport = Math.max(this.lamport, lamport);
+    return result;
+  }
+
+  /**
+   * Looks into an update that came from outside before Yjs changes anything: a document cannot be rolled back.
+   * @throws MalformedError unless it is one contiguous run of the owner's structs up to `toClock` whose records can all be decoded
+   */
+  inspect({ fromClock, toClock, lamport, update }: LogUpdate): void {
+    const fail = (what: string): never => {
+      throw new MalformedError(`update of ${logName(this.log)}: ${what}`);
+    };
+    let decoded: ReturnType<typeof Y.decodeUpdate>;
+    try {
+      decoded = Y.decodeUpdate(update);
+    } catch (error) {
+      return fail(String(error));
+    }
+    let at = decoded.structs[0]?.id.clock ?? toClock;
+    if (at > fromClock) fail('begins later than it says');
+    for (const struct of decoded.structs) {
+      if (struct.id.client !== this.client) fail('of another client');
+      if (struct.id.clock !== at || (!(struct instanceof Y.Item) && !(struct instanceof Y.GC))) fail('has a gap');
+      at += struct.length;
+      const bytes = struct instanceof Y.Item ? contentOf(struct) : null;
+      if (bytes === null) continue;
+      const record = decodeRecord(bytes);
+      if (record.log === this.log && record.lamport > lamport) fail('holds a record above its Lamport counter');
+    }
+    if (at !== toClock) fail('ends elsewhere than it says');
+    for (const client of decoded.ds.clients.keys()) if (client !== this.client) fail('deletes of another client');
+  }
+
+  /** Everything that a document with this clock lacks, deletions included. */
+  updateSince(clock: number): LogUpdate {
+    const update = clock === 0 ? Y.encodeStateAsUpdate(this.#doc) : Y.encodeStateAsUpdate(this.#doc, Y.encodeStateVector(new Map([[this.client, clock]])));
+    return { log: this.log, fromClock: Math.min(clock, this.clock), toClock: this.clock, lamport: this.lamport, update };
+  }
+
+  destroy(): void {
+    this.#doc.destroy();
+  }
+
+  /** Structs that Yjs holds: what must not grow with history. For tests and metrics. */
+  get structs(): number {
+    return this.#doc.store.clients.get(this.client)?.length ?? 0;
+  }
+
+  #headSegment(): Segment {
+    if (this.#head !== null && !this.#head.full) return this.#head;
+    const number = this.#nextSegment++;
+    const group = this.#headGroup(number);
+    const array = new Y.Array<Uint8Array>();
+    group.set(String(number), array);
+    return (this.#head = this.#segment(number, array));
+  }
+
+  /** The group that a segment belongs to, made if it is missing; without a number that of the segment to come. */
+  #headGroup(number = this.#nextSegment): Group {
+    const name = String(Math.floor(number / limits.group_segments));
+    let group = this.#root.get(name);
+    if (group === undefined) this.#root.set(name, (group = new Y.Map() as Group));
+    return group;
+  }
+
+  #segment(number: number, array: Y.Array<Uint8Array>): Segment {
+    const group = Math.floor(number / limits.group_segments);
+    const segment = new Segment(group, number, array, (s) => this.mostlyDead.add(s));
+    this.segments.set(number, segment);
+    this.#arrays.set(array, segment);
+    this.#groupSizes.set(group, (this.#groupSizes.get(group) ?? 0) + 1);
+    this.#nextSegment = Math.max(this.#nextSegment, number + 1);
+    return segment;
+  }
+
+  #place(segment: Segment, record: StoredRecord): void {
+    segment.add(record);
+    this.#digest(record.bytes, 1);
+    this.records++;
+    this.bytes += record.bytes.length;
+  }
+
+  /** Deletes a segment, or its whole group with it if nothing else is left in that and it is full. */
+  #delete(segment: Segment): void {
+    const size = this.#groupSizes.get(segment.group)! - 1;
+    this.#groupSizes.set(segment.group, size);
+    if (size === 0 && (segment.group + 1) * limits.group_segments <= this.#nextSegment) this.#root.delete(String(segment.group));
+    else this.#root.get(String(segment.group))!.delete(String(segment.number));
+  }
+
+  #forget(segment: Segment): void {
+    this.segments.delete(segment.number);
+    this.mostlyDead.delete(segment);
+    this.#arrays.delete(segment.array);
+    if (this.#groupSizes.get(segment.group) === 0) this.#groupSizes.delete(segment.group);
+    for (const record of segment.records) {
+      record.place = null;
+      this.#digest(record.bytes, -1);
+      this.records--;
+      this.bytes -= record.bytes.length;
+    }
+  }
+
+  #digest(bytes: Uint8Array, sign: 1 | -1): void {
+    const crc = crcOf(bytes);
+    this.#digestSum = (this.#digestSum + sign * (crc >>> 5)) | 0;
+    this.#digestXor ^= Math.imul(crc, 0x9e37_79b1);
+  }
+
+  #settle(): void {
+    const { store } = this.#doc;
+    assert(store.pendingStructs === null && store.pendingDs === null, `nothing of ${logName(this.log)} is pending in Yjs`);
+    this.clock = Y.getState(store, this.client);
+  }
+
+  /** Reads off what the last remote transaction changed. Records are only ever appended to a segment, and go with it. */
+  #collectChanges(): Applied {
+    const added: StoredRecord[] = [];
+    const removed: StoredRecord[] = [];
+    for (const event of this.#touched) {
+      const target = event.target as unknown;
+      if (target === this.#root) {
+        for (const name of (event as unknown as Y.YMapEvent<never>).keysChanged as Set<string>) this.#groupChanged(name, added, removed);
+      } else if (target instanceof Y.Map) {
+        for (const name of (event as unknown as Y.YMapEvent<never>).keysChanged as Set<string>) this.#segmentChanged(target as Group, name, added, removed);
+      } else {
+        const segment = this.#arrays.get(target);
+        if (segment !== undefined) this.#read(segment, added);
+      }
+    }
+    this.#touched = [];
+    return { added, removed };
+  }
+
+  #groupChanged(name: string, added: StoredRecord[], removed: StoredRecord[]): void {
+    const group = this.#root.get(name);
+    for (const segment of [...this.segments.values()]) {
+      if (segment.group === Number(name) && group?.get(String(segment.number)) !== segment.array) this.#remove(segment, removed);
+    }
+    if (group !== undefined) for (const key of group.keys()) this.#segmentChanged(group, key, added, removed);
+  }
+
+  #segmentChanged(group: Group, name: string, added: StoredRecord[], removed: StoredRecord[]): void {
+    if (name === MARKER) return;
+    const number = Number(name);
+    if (!Number.isSafeInteger(number) || number < 0) throw new MalformedError(`segment ${name}`);
+    const array = group.get(name);
+    let known = this.segments.get(number);
+    if (known !== undefined && known.array !== array) {
+      this.#remove(known, removed);
+      known = undefined;
+    }
+    if (array instanceof Y.Array) this.#read(known ?? this.#segment(number, array), added);
+  }
+
+  #read(segment: Segment, added: StoredRecord[]): void {
+    if (segment.array.length < segment.records.length) throw new MalformedError('records taken out of a segment');
+    for (const bytes of segment.array.slice(segment.records.length)) {
+      if (!(bytes instanceof Uint8Array)) throw new MalformedError('a segment holds something other than records');
+      const record = decodeRecord(bytes);
+      this.#place(segment, record);
+      added.push(record);
+    }
+  }
+
+  #remove(segment: Segment, removed: StoredRecord[]): void {
+    this.#groupSizes.set(segment.group, this.#groupSizes.get(segment.group)! - 1);
+    for (const record of segment.records) removed.push(record);
+    this.#forget(segment);
+  }
+}

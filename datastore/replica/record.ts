@@ -1,0 +1,222 @@
+/**
+ * The binary form of one record, that is, of one transaction in a log.
+ *
+ *     u8       format version, 1
+ *     u8       flags: 1 = an origin revision follows (the author counted by 1; otherwise it is Lamport × 512 + slot × 2)
+ *     u8 u32   slot and incarnation of the stamp's log, which is not the log it stands in if that was inherited
+ *     varuint  Lamport counter
+ *     [varuint origin revision]
+ *     varuint  entries of the context, one for every *other* log of which the author held something
+ *       u8 u32 varuint     slot, incarnation, own Lamport counter minus the highest held of that log (a difference: short while replicas talk)
+ *     varuint  writes
+ *       u8       flags: 1 = deletion, 2 = has a lease, 4 = system space
+ *       varuint  key length, key
+ *       [i64     lease]
+ *       [varuint value length, value]     not for a deletion
+ *     u32      CRC-32 of everything before
+ *
+ * The author's own log is not in the context: of it the author held everything up to this record. Integers are little-endian, varuints LEB128.
+ */
+import { crc32 } from 'node:zlib';
+import { assert } from './assert.ts';
+import { MalformedError, Reader, Writer } from './bytes.ts';
+import { incarnationOf, logId, slotOf, Space } from './types.ts';
+import type { Context, LogId, Record, RecordWrite, Stamp, Write } from './types.ts';
+
+export const RECORD_VERSION = 1;
+const HAS_REVISION = 1;
+const DELETE = 1;
+const LEASE = 2;
+const SYSTEM = 4;
+const CRC_BYTES = 4;
+
+/** What a record counts for besides its bytes: objects in Yjs and in the index. */
+const RECORD_OVERHEAD_BYTES = 256;
+
+/** Where the record is physically: told when its life ends or begins. See `segment.ts`. */
+export interface Place {
+  lives(record: StoredRecord, alive: boolean): void;
+}
+
+export class StoredRecord implements Record {
+  readonly lamport: number;
+  readonly log: LogId;
+  readonly originRevision: number;
+  bytes: Uint8Array;
+  writes: RecordWrite[];
+  /** null: not in a document yet, or no longer. */
+  place: Place | null = null;
+  #live = 0;
+  #context: Context | null = null;
+
+  constructor(stamp: Stamp, originRevision: number, bytes: Uint8Array, writes: RecordWrite[]) {
+    this.lamport = stamp.lamport;
+    this.log = stamp.log;
+    this.originRevision = originRevision;
+    this.bytes = bytes;
+    this.writes = writes;
+  }
+
+  get live(): number {
+    return this.#live;
+  }
+
+  set live(value: number) {
+    const before = this.#live;
+    this.#live = value;
+    if (this.place !== null && (before === 0) !== (value === 0)) this.place.lives(this, value !== 0);
+  }
+
+  /** What it costs to keep, in bytes. */
+  get cost(): number {
+    return this.bytes.length + RECORD_OVERHEAD_BYTES;
+  }
+
+  context(): Context {
+    return (this.#context ??= decodeContext(this.bytes));
+  }
+}
+
+/**
+ * Where records are encoded until their document has its own copy: a slab of memory, so that a record costs no allocation of its own.
+ */
+export class RecordWriter {
+  readonly #writer = new Writer(64 * 1024);
+  readonly #slabBytes = 64 * 1024;
+  #slab = new Uint8Array(0);
+  #used = 0;
+
+  /**
+   * Encodes a record.
+   * @param originRevision 0: leave it out; it is derived from the stamp, or there is none.
+   * @param held per log the highest Lamport counter held; the entry of the stamp's own log is ignored.
+   */
+  encode(stamp: Stamp, originRevision: number, held: Context, writes: readonly Write[]): StoredRecord {
+    const w = this.#writer.reset();
+    writeHead(w, stamp, originRevision, held);
+    const decoded = writeWrites(w, writes, (write) => write.value);
+    w.u32(crc32(w.view()));
+    return new StoredRecord(stamp, originOf(stamp, originRevision, decoded), this.#keep(w.view()), decoded);
+  }
+
+  #keep(bytes: Uint8Array): Uint8Array {
+    if (this.#slab.length - this.#used < bytes.length) {
+      this.#slab = new Uint8Array(Math.max(this.#slabBytes, bytes.length));
+      this.#used = 0;
+    }
+    const at = this.#used;
+    this.#slab.set(bytes, at);
+    this.#used += bytes.length;
+    return this.#slab.subarray(at, at + bytes.length);
+  }
+}
+
+/** The same record with only some of its writes: what the owner keeps of it. */
+export function encodeSubset(record: StoredRecord, writes: readonly RecordWrite[]): Uint8Array<ArrayBuffer> {
+  const origin = record.bytes[1]! & HAS_REVISION ? record.originRevision : 0;
+  const w = new Writer(record.bytes.length + 16);
+  writeHead(w, record, origin, record.context());
+  writeWrites(w, writes, (x) => (x.valueLength < 0 ? null : record.bytes.subarray(x.valueOffset, x.valueOffset + x.valueLength)));
+  return w.u32(crc32(w.view())).take();
+}
+
+function writeHead(w: Writer, stamp: Stamp, originRevision: number, held: Context): void {
+  w.u8(RECORD_VERSION).u8(originRevision > 0 ? HAS_REVISION : 0);
+  w.u8(slotOf(stamp.log)).u32(incarnationOf(stamp.log)).varuint(stamp.lamport);
+  if (originRevision > 0) w.varuint(originRevision);
+  let others = 0;
+  for (const [log, lamport] of held) if (log !== stamp.log && lamport > 0) others++;
+  w.varuint(others);
+  for (const [log, lamport] of held) {
+    if (log === stamp.log || lamport === 0) continue;
+    assert(lamport < stamp.lamport, 'a Lamport counter lies above everything its author held');
+    w.u8(slotOf(log)).u32(incarnationOf(log)).varuint(stamp.lamport - lamport);
+  }
+}
+
+function writeWrites<W extends Pick<Write, 'space' | 'key' | 'lease'>>(w: Writer, writes: readonly W[], valueOf: (write: W) => Uint8Array | null): RecordWrite[] {
+  w.varuint(writes.length);
+  const out: RecordWrite[] = [];
+  for (const write of writes) {
+    const { space, key, lease } = write;
+    const value = valueOf(write);
+    w.u8((value === null ? DELETE : 0) | (lease !== 0n ? LEASE : 0) | (space === Space.system ? SYSTEM : 0)).latin1(key);
+    if (lease !== 0n) w.i64(lease);
+    if (value !== null) w.bytes(value);
+    const valueLength = value === null ? -1 : value.length;
+    out.push({ space, key, lease, valueOffset: value === null ? 0 : w.length - valueLength, valueLength });
+  }
+  return out;
+}
+
+/** The author's revision of a record: written down if it counted by 1, otherwise derived from the stamp (DESIGN.md, Revisions). */
+function originOf(stamp: Stamp, written: number, writes: readonly RecordWrite[]): number {
+  if (written > 0) return written;
+  for (const write of writes) if (write.space === Space.client) return stamp.lamport * 512 + slotOf(stamp.log) * 2;
+  return 0;
+}
+
+/**
+ * Decodes a record as it stands in a document. Values are offsets into `bytes`, the context waits until somebody asks.
+ * @throws MalformedError
+ */
+export function decodeRecord(bytes: Uint8Array): StoredRecord {
+  const end = bytes.length - CRC_BYTES;
+  if (end < 0) throw new MalformedError('record too short');
+  if (crc32(bytes.subarray(0, end)) !== crcOf(bytes)) throw new MalformedError('record with a wrong CRC');
+  const r = new Reader(bytes, 0, end);
+  const { stamp, flags } = readHead(r);
+  const written = flags & HAS_REVISION ? r.varuint() : 0;
+  for (let n = r.count(6); n > 0; n--) {
+    r.skip(5);
+    const behind = r.varuint();
+    if (behind === 0 || behind >= stamp.lamport) throw new MalformedError('context of a record');
+  }
+  const writes: RecordWrite[] = [];
+  for (let n = r.count(2); n > 0; n--) writes.push(readWrite(r));
+  r.end();
+  return new StoredRecord(stamp, originOf(stamp, written, writes), bytes, writes);
+}
+
+function readHead(r: Reader): { stamp: Stamp; flags: number } {
+  const version = r.u8();
+  if (version !== RECORD_VERSION) throw new MalformedError(`record of version ${version}`);
+  const flags = r.u8();
+  if (flags > HAS_REVISION) throw new MalformedError('flags of a record');
+  const slot = r.u8();
+  const log = logId(slot, r.u32());
+  const lamport = r.varuint();
+  if (lamport === 0) throw new MalformedError('record without a Lamport counter');
+  return { stamp: { lamport, log }, flags };
+}
+
+function readWrite(r: Reader): RecordWrite {
+  const flags = r.u8();
+  if (flags > (DELETE | LEASE | SYSTEM)) throw new MalformedError('flags of a write');
+  const space = flags & SYSTEM ? Space.system : Space.client;
+  const key = r.latin1();
+  const lease = flags & LEASE ? r.i64() : 0n;
+  if (flags & DELETE) return { space, key, lease, valueOffset: 0, valueLength: -1 };
+  const valueLength = r.varuint();
+  return { space, key, lease, valueOffset: r.skip(valueLength), valueLength };
+}
+
+/** The context of a record whose CRC has been checked, the record itself included. */
+function decodeContext(bytes: Uint8Array): Context {
+  const r = new Reader(bytes, 0, bytes.length - CRC_BYTES);
+  const { stamp, flags } = readHead(r);
+  if (flags & HAS_REVISION) r.varuint();
+  const context = new Map<LogId, number>([[stamp.log, stamp.lamport]]);
+  for (let n = r.count(6); n > 0; n--) {
+    const slot = r.u8();
+    const log = logId(slot, r.u32());
+    context.set(log, stamp.lamport - r.varuint());
+  }
+  return context;
+}
+
+/** A record's contribution to the digest of its log: the CRC that it ends with. */
+export function crcOf(bytes: Uint8Array): number {
+  const end = bytes.length - CRC_BYTES;
+  return (bytes[end]! | (bytes[end + 1]! << 8) | (bytes[end + 2]! << 16) | (bytes[end + 3]! << 24)) >>> 0;
+}

@@ -1,0 +1,159 @@
+import { describe, expect, test } from '@jest/globals';
+import { LwwSink } from '../testing/lww-sink.ts';
+import { ManualClock } from '../testing/manual-clock.ts';
+import { MemoryJournal } from '../testing/memory-journal.ts';
+import { decodeFrame } from './frame.ts';
+import { Replica } from './replica.ts';
+import type { Write } from './types.ts';
+
+const put = (key: string, value: string): Write => ({ space: 0, key, value: new Uint8Array(Buffer.from(value)), lease: 0n });
+const del = (key: string): Write => ({ space: 0, key, value: null, lease: 0n });
+const system = (key: string): Write => ({ space: 1, key, value: new Uint8Array(1), lease: 0n });
+
+function make(slot = 0, striding = false, entries: readonly Uint8Array[] = []) {
+  const clock = new ManualClock();
+  const sink = new LwwSink(true);
+  const journal = new MemoryJournal();
+  journal.durable.push(...entries);
+  const frames: Uint8Array[] = [];
+  const failures: unknown[] = [];
+  const notes: string[] = [];
+  const replica = new Replica({ clock, sink, onFrame: (f) => frames.push(f), onFatal: (e) => failures.push(e) });
+  replica.onNote('test', (body) => notes.push(Buffer.from(body).toString()));
+  for (const entry of entries) replica.applyEntry(entry);
+  if (!replica.initialised) void replica.initialise({ slot, incarnation: 1000 + slot, striding });
+  replica.start(journal);
+  return { clock, sink, journal, frames, failures, replica, notes };
+}
+
+describe('own commits', () => {
+  test('revisions begin at 1, the first put makes 2, system writes use none', async () => {
+    const { replica, clock, sink } = make();
+    expect(replica.currentRevision).toBe(1);
+    expect(replica.nextRevision).toBe(2);
+    expect(replica.commit([put('a', '1')]).revision).toBe(2);
+    expect(replica.commit([system('s')]).revision).toBe(2);
+    expect(replica.commit([put('b', '2'), put('c', '3')]).revision).toBe(3);
+    await clock.settle();
+    expect(sink.visible).toBe(3);
+    expect(replica.visibleRevision).toBe(3);
+    expect(sink.state()).toBe('a=1\nb=2\nc=3');
+  });
+
+  test('nothing is visible, acknowledged or sent before it is durable; one group is one entry and one frame', async () => {
+    const { replica, clock, sink, journal, frames } = make();
+    await clock.settle();
+    journal.held = true;
+    const order: string[] = [];
+    const first = replica.commit([put('a', '1')]);
+    void first.durable.then(() => order.push(`a visible ${sink.visible}`));
+    await clock.settle();
+    void replica.commit([put('b', '1')]).durable.then(() => order.push(`b visible ${sink.visible}`));
+    void replica.commit([put('c', '1')]).durable.then(() => order.push(`c visible ${sink.visible}`));
+    await clock.settle();
+    expect([sink.visible, order, frames.length, journal.waiting]).toEqual([1, [], 0, 1]);
+    journal.release();
+    await clock.settle();
+    expect([sink.visible, order, frames.length, journal.waiting]).toEqual([2, ['a visible 2'], 1, 1]);
+    journal.release();
+    await clock.settle();
+    expect(order).toEqual(['a visible 2', 'b visible 4', 'c visible 4']);
+    expect(frames.length).toBe(2);
+    expect(journal.durable.length).toBe(3);
+    expect(decodeFrame(frames[1]!).updates.length).toBe(1);
+  });
+
+  test('replay gives the same calls in the same order', async () => {
+    const a = make();
+    a.replica.commit([put('a', '1'), put('b', '1')]);
+    a.replica.commitLocal([put('compact_rev_key', '7')]);
+    a.replica.commit([put('a', '2')]);
+    await a.clock.settle();
+    void a.replica.note('test', Buffer.from('hello'));
+    a.replica.commit([del('b')]);
+    void a.replica.compact(3);
+    void a.replica.stride();
+    a.replica.commit([put('c', '3')]);
+    await a.clock.settle();
+    const b = make(0, false, a.journal.durable);
+    expect(b.sink.trace).toEqual(a.sink.trace);
+    expect(b.sink.state()).toBe(a.sink.state());
+    expect(b.notes).toEqual(a.notes);
+    expect([b.replica.currentRevision, b.replica.lamport, b.sink.visible]).toEqual([a.replica.currentRevision, a.replica.lamport, a.sink.visible]);
+    expect(b.replica.digests()).toEqual(a.replica.digests());
+    b.replica.commit([put('d', '4')]);
+    await b.clock.settle();
+    expect(b.replica.currentRevision).toBeGreaterThan(a.replica.currentRevision);
+    expect(b.failures).toEqual([]);
+  });
+
+  test('a full disk: the group waits, nothing is lost, writes are refused meanwhile', async () => {
+    const { replica, clock, sink, journal } = make();
+    await clock.settle();
+    journal.full = true;
+    let done = false;
+    void replica.commit([put('a', '1')]).durable.then(() => (done = true));
+    await clock.settle();
+    expect([replica.writable, done, sink.visible]).toEqual([false, false, 1]);
+    clock.advance(1000);
+    await clock.settle();
+    expect(done).toBe(false);
+    journal.full = false;
+    clock.advance(1000);
+    await clock.settle();
+    expect([replica.writable, done, sink.visible]).toEqual([true, true, 2]);
+  });
+});
+
+describe('frames', () => {
+  test('a peer integrates them, in a causal order, as new local revisions', async () => {
+    const a = make(1, true);
+    const b = make(2, true);
+    a.replica.commit([put('k', 'a')]);
+    await a.clock.settle();
+    for (const f of a.frames.splice(0)) expect(b.replica.integrate(decodeFrame(f))).toBe('applied');
+    const before = b.replica.currentRevision;
+    b.replica.commit([put('k', 'b')]);
+    expect(b.replica.currentRevision).toBeGreaterThan(before);
+    await b.clock.settle();
+    for (const f of b.frames.splice(0)) {
+      expect(a.replica.integrate(decodeFrame(f))).toBe('applied');
+      expect(a.replica.integrate(decodeFrame(f))).toBe('known');
+    }
+    await a.clock.settle();
+    expect([a.sink.get('k'), b.sink.get('k')]).toEqual(['b', 'b']);
+    expect(a.replica.digests()).toEqual(b.replica.digests());
+    expect(a.sink.visible % 512).toBe(2);
+    expect(b.sink.visible % 512).toBe(4);
+  });
+
+  test('a lost frame is a gap; anti-entropy brings everything', async () => {
+    const a = make(1, true);
+    const b = make(2, true);
+    for (const v of ['1', '2', '3']) {
+      a.replica.commit([put('k', v)]);
+      await a.clock.settle();
+    }
+    expect(b.replica.integrate(decodeFrame(a.frames[2]!))).toBe('gap');
+    const missing = a.replica.missing(b.replica.vector());
+    await a.clock.settle();
+    expect(b.replica.integrate(decodeFrame((await missing)!))).toBe('applied');
+    expect(b.sink.get('k')).toBe('3');
+    await b.clock.settle();
+    expect(await a.replica.missing(b.replica.vector())).toBeNull();
+  });
+
+  test('an effect waits for its cause', async () => {
+    const [a, b, c] = [make(1, true), make(2, true), make(3, true)];
+    a.replica.commit([put('cause', '1')]);
+    await a.clock.settle();
+    b.replica.integrate(decodeFrame(a.frames[0]!));
+    b.replica.commit([put('effect', '1')]);
+    await b.clock.settle();
+    expect(c.replica.integrate(decodeFrame(b.frames[0]!))).toBe('waiting');
+    expect(c.sink.state()).toBe('');
+    expect(c.replica.integrate(decodeFrame(a.frames[0]!))).toBe('applied');
+    expect(c.replica.integrate(decodeFrame(b.frames[0]!))).toBe('applied');
+    expect(c.sink.state()).toBe('cause=1\neffect=1');
+  });
+});

@@ -1,0 +1,576 @@
+/**
+ * One replica: the logs it holds, its own among them, and the way of every change into them.
+ *
+ * A change is decided synchronously (stamp, revision, `sink.integrate`), waits in order for the next group commit, and is durable, visible
+ * and sent to the peers when that is on stable storage. What a peer's frame brings goes the same way. See ARCHITECTURE.md, "A write".
+ */
+import type { Clock, Timer } from '../host/host.ts';
+import type { Journal } from '../journal/types.ts';
+import { limits } from '../limits.ts';
+import { assert } from './assert.ts';
+import { Collector } from './collector.ts';
+import type { Rewrite } from './collector.ts';
+import { decodeEntry, encodeEntry } from './entry.ts';
+import type { Entry } from './entry.ts';
+import { encodeFrame, FrameKind } from './frame.ts';
+import type { Frame, Report } from './frame.ts';
+import { LogDoc } from './log-doc.ts';
+import type { LogUpdate } from './log-doc.ts';
+import { Pipeline } from './pipeline.ts';
+import type { Group } from './pipeline.ts';
+import { RecordWriter } from './record.ts';
+import type { StoredRecord } from './record.ts';
+import { Revisions } from './revisions.ts';
+import type { RevisionKind } from './revisions.ts';
+import { Stability } from './stability.ts';
+import type { Member } from './stability.ts';
+import { compareStamps, logId, logName, slotOf, Space } from './types.ts';
+import type { LogId, RecordSink, Stamp, Write } from './types.ts';
+import type { Held, Vector } from './vector.ts';
+
+/** A peer holds more of this replica's own log than it does itself: the disk is an old copy, and this incarnation must end. */
+export class StaleDiskError extends Error {
+  constructor(log: LogId) {
+    super(`a peer holds more of ${logName(log)} than its owner`);
+    this.name = 'StaleDiskError';
+  }
+}
+
+export interface Identity {
+  readonly slot: number;
+  /** Random, 32 bits, drawn when the disk is initialised. */
+  readonly incarnation: number;
+  /** False only for a store of a single member that is to count by 1. */
+  readonly striding: boolean;
+}
+
+export interface ReplicaOptions {
+  readonly clock: Clock;
+  readonly sink: RecordSink;
+  /** Own updates that have just become durable, as an encoded frame for every peer. */
+  readonly onFrame?: (frame: Uint8Array) => void;
+  /** The journal broke, or an invariant: the process must stop. */
+  readonly onFatal?: (error: unknown) => void;
+}
+
+/**
+ * applied: new here. known: nothing new. gap: an update begins above what is held; ask for what is missing. waiting: something that the frame
+ * depends on is not here; anti-entropy brings it whole.
+ */
+export type IntegrateResult = 'applied' | 'known' | 'gap' | 'waiting';
+
+export interface Commit {
+  readonly revision: number;
+  /** Resolves when it is on stable storage and visible. */
+  readonly durable: Promise<void>;
+}
+
+interface OwnWrite {
+  readonly record: StoredRecord;
+  readonly revision: number;
+}
+type Op = OwnWrite | Uint8Array;
+
+/** What had been applied when a group was made; what is durable when it is. */
+interface Mark {
+  readonly revision: number;
+  readonly vector: Vector;
+  readonly digests: ReadonlyMap<LogId, number>;
+}
+
+const TICK_MS = 1_000;
+
+export class Replica {
+  readonly #clock: Clock;
+  readonly #sink: RecordSink;
+  readonly #onFrame: (frame: Uint8Array) => void;
+  readonly #pipeline: Pipeline;
+  readonly #collector: Collector;
+  readonly #stability = new Stability();
+  readonly #writer = new RecordWriter();
+  readonly #logs = new Map<LogId, LogDoc>();
+  readonly #retired = new Map<LogId, Held>();
+  /** Highest Lamport counter held of every log: the context of the next record. */
+  readonly #held = new Map<LogId, number>();
+  readonly #handlers = new Map<string, (body: Uint8Array) => void>();
+  #own: LogDoc | null = null;
+  #revisions: Revisions | null = null;
+  #lamport = 0;
+  #queue: Op[] = [];
+  #durable: Mark = { revision: 0, vector: new Map(), digests: new Map() };
+  #started = false;
+  #tick: Timer | null = null;
+
+  constructor({ clock, sink, onFrame, onFatal }: ReplicaOptions) {
+    this.#clock = clock;
+    this.#sink = sink;
+    this.#onFrame = onFrame ?? (() => {});
+    this.#pipeline = new Pipeline(clock, () => this.#prepare(), onFatal ?? (() => {}));
+    this.#collector = new Collector(sink, (stamp) => this.stable(stamp));
+  }
+
+  // ---- life
+
+  /** True once the disk has an identity, be it recovered or new. */
+  get initialised(): boolean {
+    return this.#own !== null;
+  }
+
+  /** Gives an empty disk its identity; the first entry of its journal. */
+  initialise(identity: Identity): Promise<void> {
+    assert(this.#own === null, 'a disk is initialised once');
+    const log = logId(identity.slot, identity.incarnation);
+    this.#identify(log, identity.striding);
+    if (this.#started) this.#own!.own();
+    return this.#submit({ kind: 'identity', log, striding: identity.striding });
+  }
+
+  /** Recovery is over: everything applied so far is durable, and the replica may write. */
+  start(journal: Journal): void {
+    assert(!this.#started, 'started once');
+    this.#started = true;
+    this.#own?.own();
+    this.#becomeDurable(this.#mark());
+    this.#pipeline.start(journal);
+    this.#tick = this.#clock.after(TICK_MS, () => this.#onTick());
+  }
+
+  /** Waits until everything decided is durable. */
+  async stop(): Promise<void> {
+    this.#tick?.cancel();
+    try {
+      await this.#pipeline.flushed();
+    } finally {
+      this.#tick?.cancel();
+      this.#pipeline.stop();
+    }
+  }
+
+  // ---- what it is
+
+  get log(): LogId {
+    return this.#ownLog().log;
+  }
+
+  get slot(): number {
+    return slotOf(this.log);
+  }
+
+  get lamport(): number {
+    return this.#lamport;
+  }
+
+  /** Of the applied state. */
+  get currentRevision(): number {
+    return this.#revisions?.current ?? 0;
+  }
+
+  /** Everything up to it is durable. */
+  get visibleRevision(): number {
+    return this.#durable.revision;
+  }
+
+  /** What the next `commit` that changes the client space gets. */
+  get nextRevision(): number {
+    return this.#rev().next(this.#nextLamport());
+  }
+
+  /** Switch, floor and strides of the revisions; read only. */
+  get revisions(): Revisions {
+    return this.#rev();
+  }
+
+  /** False: refuse new client writes with `errNoSpace`. What is decided already waits and is written later. */
+  get writable(): boolean {
+    return this.#pipeline.writable;
+  }
+
+  /** Everything applied so far is durable. */
+  flushed(): Promise<void> {
+    return this.#pipeline.flushed();
+  }
+
+  // ---- own changes
+
+  /** Decides one transaction. Synchronous up to and including `sink.integrate`. */
+  commit(writes: readonly Write[]): Commit {
+    const own = this.#ownLog();
+    const revisions = this.#rev();
+    assert(this.#started && writes.length > 0, 'a started replica commits writes');
+    const lamport = this.#nextLamport();
+    const revision = revisions.next(lamport);
+    const written = !revisions.striding && writes.some((w) => w.space === Space.client) ? revision : 0;
+    const record = this.#writer.encode({ lamport, log: own.log }, written, this.#held, writes);
+    this.#lamport = lamport;
+    this.#held.set(own.log, lamport);
+    const used = this.#sink.integrate(record, revision);
+    if (used) revisions.take(revision);
+    this.#queue.push({ record, revision: used ? revision : 0 });
+    return { revision: revisions.current, durable: this.#pipeline.submit() };
+  }
+
+  /** Decides writes that no other replica ever sees. */
+  commitLocal(writes: readonly Write[]): Commit {
+    const revision = this.#rev().next(0);
+    const durable = this.#submit({ kind: 'local', revision, writes });
+    this.#local(revision, writes);
+    return { revision, durable };
+  }
+
+  /** Forgets history up to and including `revision`, here only. */
+  compact(revision: number): Promise<void> {
+    this.#sink.compacted(revision);
+    return this.#submit({ kind: 'compact', revision });
+  }
+
+  /**
+   * Moves the counter above a foreign revision that a client named, so that `header.revision` only ever grows for a client that moves.
+   * Does nothing for any other revision, or one absurdly far ahead.
+   * @returns null if nothing moved
+   */
+  advanceAbove(foreign: number): Commit | null {
+    const revision = this.#rev().above(foreign);
+    if (revision === 0) return null;
+    this.#advance(revision, false);
+    return { revision, durable: this.#submit({ kind: 'advance', revision, begin: false }) };
+  }
+
+  /**
+   * The first revision of a new incarnation, once it has caught up: above all it has heard of plus a gap, since its predecessor may have issued
+   * revisions that nobody heard. Everything below counts as compacted.
+   */
+  beginIncarnation(): Commit {
+    const revisions = this.#rev();
+    const revision = revisions.of(Math.max(this.#lamport, revisions.counter) + limits.incarnation_gap);
+    this.#advance(revision, true);
+    return { revision, durable: this.#submit({ kind: 'advance', revision, begin: true }) };
+  }
+
+  /** From now on revisions stride: a second member has joined. */
+  stride(): Promise<void> {
+    if (this.#rev().striding) return this.flushed();
+    this.#stride();
+    return this.#submit({ kind: 'stride' });
+  }
+
+  /** What a revision named by a client means here. */
+  classify(revision: number): RevisionKind {
+    return this.#rev().classify(revision);
+  }
+
+  /** Small state of another module, through the journal in order with everything else. Its handler is called at once, and at replay. */
+  note(name: string, body: Uint8Array): Promise<void> {
+    this.#noted(name, body);
+    return this.#submit({ kind: 'note', name, body });
+  }
+
+  onNote(name: string, handler: (body: Uint8Array) => void): void {
+    assert(!this.#handlers.has(name), `one handler for notes ${name}`);
+    this.#handlers.set(name, handler);
+  }
+
+  // ---- other replicas
+
+  /**
+   * Takes a frame from a peer, whole or not at all. Whether its sender is a member at all the caller has checked.
+   * @throws MalformedError (nothing has been applied), StaleDiskError (this disk must get a new incarnation)
+   */
+  integrate(frame: Frame): IntegrateResult {
+    const own = this.#ownLog();
+    assert(this.#started, 'a started replica integrates');
+    const clocks = new Map<LogId, number>();
+    const clockOf = (log: LogId): number => clocks.get(log) ?? this.#logs.get(log)?.clock ?? this.#retired.get(log)?.clock ?? 0;
+    const updates: LogUpdate[] = [];
+    let gap = false;
+    for (const update of frame.updates) {
+      if (update.log === own.log && update.toClock > own.clock) throw new StaleDiskError(own.log);
+      if (update.log === own.log || this.#retired.has(update.log)) continue;
+      const have = clockOf(update.log);
+      if (update.toClock <= have && frame.kind !== FrameKind.repair) continue;
+      gap ||= update.fromClock > have;
+      clocks.set(update.log, Math.max(have, update.toClock));
+      updates.push(update);
+    }
+    if ((frame.dependencies.get(own.log)?.clock ?? 0) > own.clock) throw new StaleDiskError(own.log);
+    for (const report of frame.reports) if (report.log !== own.log) this.#stability.report(report);
+    if (gap) return 'gap';
+    for (const [log, { clock }] of frame.dependencies) if (!this.#retired.has(log) && clockOf(log) < clock) return 'waiting';
+    if (updates.length === 0) return 'known';
+    for (const update of updates) this.#log(update.log).inspect(update);
+    const revisions = this.#absorb(updates, null);
+    void this.#submit({ kind: 'commit', updates, revisions });
+    return 'applied';
+  }
+
+  /** What this replica holds durably, of every log. */
+  vector(): Vector {
+    return this.#durable.vector;
+  }
+
+  /** Digest of the durable content of every log: with equal vectors these are equal, or something is wrong. */
+  digests(): ReadonlyMap<LogId, number> {
+    return this.#durable.digests;
+  }
+
+  /**
+   * Everything that a replica with this vector lacks, in all logs, with deletions, as one encoded frame; null if that is nothing. With
+   * `repair`, everything there is. Resolves once all of it is durable here.
+   */
+  async missing(theirs: ReadonlyMap<LogId, { readonly clock: number }>, repair = false): Promise<Uint8Array | null> {
+    const updates: LogUpdate[] = [];
+    const waiting = this.#pipeline.flushed();
+    for (const log of this.#logs.values()) {
+      const clock = repair ? 0 : (theirs.get(log.log)?.clock ?? 0);
+      if (clock < log.clock) updates.push(log.updateSince(clock));
+    }
+    const dependencies = this.#vector();
+    await waiting;
+    if (updates.length === 0) return null;
+    return this.#encode(repair ? FrameKind.repair : FrameKind.antiEntropy, updates, dependencies, [...this.#stability.reports, this.report()]);
+  }
+
+  /** A frame without updates that says what is durable here, and what others have said. */
+  reportFrame(): Uint8Array {
+    return this.#encode(FrameKind.antiEntropy, [], new Map(), [...this.#stability.reports, this.report()]);
+  }
+
+  /** What this replica durably holds. Its number is the sum of all clocks: it grows, also across restarts. */
+  report(): Report {
+    let number = 0;
+    for (const { clock } of this.#durable.vector.values()) number += clock;
+    return { log: this.log, number, config: this.#stability.config, held: this.#durable.vector };
+  }
+
+  /**
+   * Tells who the members are, this replica included. Nothing is stable before.
+   * @param config number of that configuration of the membership
+   * @param removal number of the newest configuration that removed a member whose log is not retired; 0: none
+   */
+  setMembers(members: readonly Member[], config = 0, removal = 0): void {
+    this.#stability.setMembers(members, config, removal);
+    this.#rev().setMembers(members.map((m) => m.slot));
+  }
+
+  /** Held durably by every member, so that no write can turn up whose author did not know it (REPLICATION.md, rule 9). */
+  stable(stamp: Stamp): boolean {
+    return this.#stability.stable(stamp, this.log, this.#durable.vector);
+  }
+
+  /** For tests, metrics and snapshots. */
+  get logs(): ReadonlyMap<LogId, LogDoc> {
+    return this.#logs;
+  }
+
+  // ---- replay
+
+  /** Applies an entry of the journal again. @throws MalformedError; InvariantError if the outcome is not what it was */
+  applyEntry(bytes: Uint8Array): void {
+    assert(!this.#started, 'entries are replayed before the start');
+    const entry = decodeEntry(bytes);
+    switch (entry.kind) {
+      case 'identity':
+        return this.#identify(entry.log, entry.striding);
+      case 'commit':
+        return void this.#absorb(entry.updates, entry.revisions);
+      case 'local':
+        return this.#local(entry.revision, entry.writes);
+      case 'compact':
+        return this.#sink.compacted(entry.revision);
+      case 'advance':
+        return this.#advance(entry.revision, entry.begin);
+      case 'stride':
+        return this.#stride();
+      case 'note':
+        return this.#noted(entry.name, entry.body);
+    }
+  }
+
+  // ---- inside
+
+  #ownLog(): LogDoc {
+    assert(this.#own !== null, 'the disk is initialised');
+    return this.#own;
+  }
+
+  #rev(): Revisions {
+    assert(this.#revisions !== null, 'the disk is initialised');
+    return this.#revisions;
+  }
+
+  #nextLamport(): number {
+    return Math.max(this.#lamport, this.#rev().counter) + 1;
+  }
+
+  #log(log: LogId): LogDoc {
+    let doc = this.#logs.get(log);
+    if (doc === undefined) this.#logs.set(log, (doc = new LogDoc(log)));
+    return doc;
+  }
+
+  #identify(log: LogId, striding: boolean): void {
+    assert(this.#own === null, 'one identity a disk');
+    this.#own = this.#log(log);
+    this.#revisions = Revisions.initial(slotOf(log), striding);
+  }
+
+  #local(revision: number, writes: readonly Write[]): void {
+    assert(revision === this.#rev().next(0), 'a local write gets the next revision');
+    this.#rev().take(revision);
+    this.#sink.integrateLocal(writes, revision);
+  }
+
+  #advance(revision: number, begin: boolean): void {
+    if (begin) this.#rev().begin(revision);
+    else this.#rev().take(revision);
+    this.#sink.advanced(revision);
+  }
+
+  #stride(): void {
+    // The counter of the first striding revision must lie above every revision counted by 1.
+    this.#lamport = Math.max(this.#lamport, Math.ceil(this.#rev().current / (limits.slots * 2)));
+    this.#rev().stride();
+  }
+
+  #noted(name: string, body: Uint8Array): void {
+    const handler = this.#handlers.get(name);
+    assert(handler !== undefined, `a handler for notes ${name}`);
+    handler(body);
+  }
+
+  #submit(entry: Entry): Promise<void> {
+    this.#queue.push(encodeEntry(entry));
+    return this.#pipeline.submit();
+  }
+
+  /**
+   * Puts updates into their documents and what is new in them into the state: records in the order of their stamps, so that causes come
+   * before effects, each with a revision of its own.
+   * @param recorded at replay, the revisions that were given then
+   * @returns the revision of each new record; 0 for those that used none
+   */
+  #absorb(updates: readonly LogUpdate[], recorded: readonly number[] | null): number[] {
+    const known = new Map(this.#held);
+    const fresh = new Map<string, StoredRecord>();
+    const moved: [from: StoredRecord, to: StoredRecord][] = [];
+    const gone: StoredRecord[] = [];
+    const name = (record: StoredRecord) => `${record.log}/${record.lamport}`;
+    for (const update of updates) {
+      const doc = this.#log(update.log);
+      const { added, removed } = doc.apply(update);
+      const left = new Map<string, StoredRecord>();
+      for (const record of removed) if (!fresh.delete(name(record))) left.set(name(record), record);
+      for (const record of added) {
+        const from = left.get(name(record));
+        if (from !== undefined) {
+          moved.push([from, record]);
+          left.delete(name(record));
+        } else if (record.lamport > (known.get(record.log) ?? 0)) fresh.set(name(record), record);
+      }
+      gone.push(...left.values());
+      this.#held.set(doc.log, Math.max(this.#held.get(doc.log) ?? 0, doc.lamport));
+      this.#lamport = Math.max(this.#lamport, doc.lamport);
+    }
+    for (const [from, to] of moved) this.#moved(from, to);
+    const revisions = [...fresh.values()].sort(compareStamps).map((record) => this.#give(record));
+    for (const record of gone) this.#sink.dropped(record, record.writes);
+    if (recorded !== null) assert(recorded.length === revisions.length && recorded.every((r, i) => r === revisions[i]), 'replay gives the same revisions');
+    return revisions;
+  }
+
+  #give(record: StoredRecord): number {
+    const revisions = this.#rev();
+    const revision = revisions.next(record.lamport);
+    if (!this.#sink.integrate(record, revision)) return 0;
+    revisions.take(revision);
+    return revision;
+  }
+
+  #moved(from: StoredRecord, to: StoredRecord): void {
+    this.#sink.moved(from, to);
+    if (to.writes.length === from.writes.length) return;
+    this.#sink.dropped(
+      from,
+      from.writes.filter((a) => !to.writes.some((b) => a.key === b.key && a.space === b.space)),
+    );
+  }
+
+  /** Makes one group of everything that waits. What the owner forgets goes last: by then all that supersedes it is in the group. */
+  #prepare(): Group | null {
+    const ops = this.#queue;
+    this.#queue = [];
+    const own = this.#own;
+    const entries: Uint8Array[] = [];
+    const sent: LogUpdate[] = [];
+    let run: OwnWrite[] = [];
+    const push = (rewrite: Rewrite | null) => {
+      const update = this.#push(run, rewrite);
+      sent.push(update);
+      entries.push(encodeEntry({ kind: 'commit', updates: [update], revisions: run.map((w) => w.revision) }));
+      run = [];
+    };
+    for (const op of ops) {
+      if (!(op instanceof Uint8Array)) {
+        run.push(op);
+        continue;
+      }
+      if (run.length > 0) push(null);
+      entries.push(op);
+    }
+    const rewrite = own === null ? null : this.#collector.due(own, run.length);
+    if (run.length > 0 || rewrite !== null) push(rewrite);
+    if (entries.length === 0) return null;
+    const mark = this.#mark();
+    return {
+      entries,
+      durable: () => this.#becomeDurable(mark),
+      after: () => {
+        if (sent.length > 0) this.#onFrame(this.#encode(FrameKind.push, sent, mark.vector, [this.report()]));
+      },
+    };
+  }
+
+  /** One Yjs transaction of the own log: new records, and what is moved and forgotten. */
+  #push(run: readonly OwnWrite[], rewrite: Rewrite | null): LogUpdate {
+    const own = this.#ownLog();
+    const records = run.map((w) => w.record);
+    const copies: StoredRecord[] = [];
+    for (const { to } of rewrite?.fates ?? []) if (to !== null) copies.push(to);
+    const update = own.write(copies.length === 0 ? records : [...copies, ...records], rewrite?.segments ?? [], records.at(-1)?.lamport ?? 0);
+    for (const { from, to, lost } of rewrite?.fates ?? []) {
+      if (to !== null) this.#moved(from, to);
+      else this.#sink.dropped(from, lost);
+    }
+    return update;
+  }
+
+  #vector(): Map<LogId, Held> {
+    const vector = new Map<LogId, Held>(this.#retired);
+    for (const { log, clock, lamport } of this.#logs.values()) vector.set(log, { clock, lamport });
+    return vector;
+  }
+
+  #mark(): Mark {
+    const digests = new Map<LogId, number>();
+    for (const log of this.#logs.values()) digests.set(log.log, log.digest);
+    return { revision: this.currentRevision, vector: this.#vector(), digests };
+  }
+
+  #becomeDurable(mark: Mark): void {
+    const advanced = mark.revision > this.#durable.revision;
+    this.#durable = mark;
+    this.#stability.moved();
+    if (advanced) this.#sink.durable(mark.revision);
+  }
+
+  #encode(kind: FrameKind, updates: readonly LogUpdate[], dependencies: Vector, reports: readonly Report[]): Uint8Array {
+    return encodeFrame({ kind, sender: this.log, dependencies, updates, retired: this.#retired, reports });
+  }
+
+  /** An idle replica forgets, too. */
+  #onTick(): void {
+    this.#tick = this.#clock.after(TICK_MS, () => this.#onTick());
+    if (this.#own === null) return;
+    this.#collector.search(this.#own, 4);
+    if (this.#own.mostlyDead.size > 0) void this.#pipeline.submit();
+  }
+}
