@@ -1,5 +1,6 @@
 /** Requests and answers of the KV service in domain terms: keys as `Key`, revisions as numbers, ids as bigint. */
-import type { Key } from '../replica/types.ts';
+import type { RevisionKind } from '../replica/revisions.ts';
+import type { Key, Write } from '../replica/types.ts';
 import type { KeyValue, KeyRange } from '../keyspace/types.ts';
 
 export const SortTarget = { KEY: 0, VERSION: 1, CREATE: 2, MOD: 3, VALUE: 4 } as const;
@@ -69,7 +70,9 @@ export type RequestOp =
   | { readonly type: 'range'; readonly request: RangeRequest }
   | { readonly type: 'put'; readonly request: PutRequest }
   | { readonly type: 'delete'; readonly request: DeleteRangeRequest }
-  | { readonly type: 'txn'; readonly request: TxnRequest };
+  | { readonly type: 'txn'; readonly request: TxnRequest }
+  /** An operation that says nothing: refused, as etcd does, when its turn in the validation comes. */
+  | { readonly type: 'empty' };
 export interface TxnRequest {
   readonly compare: readonly Compare[];
   readonly success: readonly RequestOp[];
@@ -77,6 +80,7 @@ export interface TxnRequest {
 }
 export interface TxnResult {
   readonly type: 'txn';
+  /** 0 in a nested transaction: etcd leaves those headers empty. */
   readonly revision: number;
   readonly succeeded: boolean;
   readonly responses: readonly (RangeResult | PutResult | DeleteRangeResult | TxnResult)[];
@@ -94,4 +98,41 @@ export interface Kv {
   txn(request: TxnRequest): Promise<TxnResult>;
   /** `physical`: resolves only when memory and disk have been freed. */
   compact(revision: number, physical: boolean): Promise<{ revision: number }>;
+}
+
+/** What a transaction needs of the replica. All calls but the promises take effect before they return. */
+export interface Committer {
+  /** The revision that the next commit gets, whatever it writes. */
+  nextRevision(): number;
+  /**
+   * Applies writes, at least one of which changes something visible, as one revision: `writes` replicated, `local` on this replica alone.
+   * Resolves when they are durable and visible.
+   */
+  commit(writes: readonly Write[], local: readonly Write[]): Promise<void>;
+  /** Resolves when everything applied so far is durable and visible. */
+  flushed(): Promise<void>;
+  /** Compacts up to a revision that was checked. Resolves when that is durable. */
+  compact(revision: number): Promise<void>;
+  /** Moves the counter above a foreign revision; resolves when that is durable and visible. Does nothing if it is above already. */
+  advanceAbove(revision: number): Promise<void>;
+}
+
+/** What a revision that a client names means here: see `Revisions` in replica/. */
+export interface RevisionPolicy {
+  /** In this mode revisions name their issuer. */
+  readonly striding: boolean;
+  classify(revision: number): RevisionKind;
+}
+
+export interface KvOptions {
+  readonly leaseExists: (id: bigint) => boolean;
+  /** Keys that are never replicated. */
+  readonly isLocal?: (key: Key) => boolean;
+  /**
+   * Throws if writing is refused now (errNoSpace, errUnavailable). `adds`: the request may add data; deletions are let through when only
+   * space is short.
+   */
+  readonly writable?: (adds: boolean) => void;
+  /** --max-txn-ops. */
+  readonly txnOps?: number;
 }
