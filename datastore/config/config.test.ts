@@ -102,6 +102,7 @@ describe('settings', () => {
     [['--auto-tls'], '--auto-tls is not supported'],
     [['--unsafe-no-fsync'], '--unsafe-no-fsync is not supported'],
     [['--discovery-srv=example.com'], '--discovery-srv is not supported'],
+    [['--cors=http://a'], '--cors is not supported'],
     [['--auth-token=jwt,sign-method=RS256'], '--auth-token jwt is not supported yet'],
     [['--cert-file=c'], '--cert-file and --key-file must both be present or both absent'],
     [['--cert-file=c', '--key-file=k', '--client-cert-auth'], '--client-cert-auth needs --trusted-ca-file'],
@@ -110,7 +111,7 @@ describe('settings', () => {
     [['--config-file=/nowhere'], '--config-file /nowhere cannot be read: ENOENT'],
   ])('%j is refused', (args, message) => expect(() => settings(...args)).toThrow(message));
 
-  test('a refused option may spell out its default', () => expect(settings('--auto-tls=false', '--discovery=').name).toBe('default'));
+  test('a refused option may spell out its default', () => expect(settings('--auto-tls=false', '--discovery=', '--cors=*').name).toBe('default'));
 });
 
 describe('sources together', () => {

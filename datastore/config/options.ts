@@ -117,8 +117,6 @@ export const options = [
   noop('socket-reuse-port', 'flag', 'false', 'Ports are not shared.'),
   noop('socket-reuse-address', 'flag', 'false', 'Node sets SO_REUSEADDR always.'),
   noop('enable-pprof', 'flag', 'false', 'Not Go; node --inspect and --cpu-prof serve.'),
-  noop('cors', 'string', '*', 'The JSON gateway sends no CORS headers.'),
-  noop('host-whitelist', 'string', '*', 'Host names of HTTP requests are not checked.'),
   noop('feature-gates', 'string', '', 'None of etcd\'s gates exists here.'),
   noop('v2-deprecation', 'string', 'write-only', 'No v2 store.'),
   noop('logger', 'string', 'zap', 'There is one logger.'),
@@ -145,6 +143,8 @@ export const options = [
   refused('peer-crl-file', 'string', '', 'Certificate revocation lists are not read.', peerFile('crl-file')),
   refused('peer-cert-allowed-cn', 'list', '', 'Peers are checked against --peer-trusted-ca-file only.', peerFile('allowed-cn')),
   refused('peer-cert-allowed-hostname', 'list', '', 'Peers are checked against --peer-trusted-ca-file only.', peerFile('allowed-hostname')),
+  refused('cors', 'string', '*', 'The JSON gateway lets every origin in.'),
+  refused('host-whitelist', 'string', '*', 'Host names of HTTP requests are not checked.'),
   refused('unsafe-no-fsync', 'flag', 'false', 'An acknowledged write is on stable storage, always.'),
   refused('force-new-cluster', 'flag', 'false', 'Losing members does not stop EdgeStore from serving.'),
   ...(['', '-token', '-endpoints', '-cert', '-key', '-cacert', '-user', '-password', '-proxy', '-srv', '-srv-name'] as const)

@@ -150,7 +150,7 @@ function refuse(reader: Reader): void {
   for (const option of options as readonly Option[]) {
     const name = option.name as OptionName;
     if (option.effect !== 'refused' || !reader.given(name)) continue;
-    const asked = option.kind === 'flag' ? reader.flag(name) : reader.text(name) !== '';
+    const asked = option.kind === 'flag' ? reader.flag(name) : reader.text(name) !== '' && reader.text(name) !== option.default;
     if (asked) throw new ConfigError(`--${name} is not supported. ${option.help}`);
   }
   const token = reader.text('auth-token');

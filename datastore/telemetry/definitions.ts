@@ -96,8 +96,6 @@ export const definitions = {
     etcd_server_has_leader: ['gauge', '1 while this replica can serve. There is no leader: the name is what alerts for etcd ask for.'],
     etcd_server_version: ['gauge', '1; the label is the etcd release whose behaviour is implemented.', ['server_version']],
     etcd_server_id: ['gauge', '1; the label is the member id in hexadecimal.', ['server_id']],
-    etcd_server_health_success: ['counter', 'Health checks that succeeded.'],
-    etcd_server_health_failures: ['counter', 'Health checks that failed.'],
     edgestore_build_info: ['gauge', '1; the labels are the versions of EdgeStore and Node.', ['version', 'node']],
     edgestore_replica_info: ['gauge', '1; the labels say which replica of which cluster this is.', ['name', 'slot', 'cluster_id']],
   }),

@@ -18,12 +18,11 @@ const peer: PeerFigures = {
   framesSent: 7, framesReceived: 6, framesApplied: 5, framesKnown: 1, framesGap: 0, bytesSent: 700, bytesReceived: 600, overflows: 0, pullsDone: 2, fullSyncs: 0, digestMismatches: 0,
 };
 
-function telemetry(): { telemetry: Telemetry; condition: { alarms: string[]; notServing: string | undefined; readFails: string | undefined } } {
-  const condition = { alarms: [] as string[], notServing: undefined as string | undefined, readFails: undefined as string | undefined };
+function telemetry(): Telemetry {
   const t = new Telemetry({ identity, extensive: true, process: true });
-  t.attachStore(() => figures, { alarms: () => condition.alarms, notServing: () => condition.notServing, readFails: () => condition.readFails });
+  t.attachStore(() => figures);
   t.attachPeers(() => [peer]);
-  return { telemetry: t, condition };
+  return t;
 }
 
 /** Parses exposition text strictly: series → value. Throws on a line that is none, on a series without TYPE, on one that comes twice. */
@@ -49,11 +48,11 @@ function parse(text: string): Map<string, number> {
   return series;
 }
 
-const scrape = async (t: Telemetry): Promise<Map<string, number>> => parse((await t.page('/metrics', new URLSearchParams()))?.body ?? '');
+const scrape = async (t: Telemetry): Promise<Map<string, number>> => parse(await t.metrics.text());
 
 describe('the scrape', () => {
   test('is parseable and shows what was told', async () => {
-    const { telemetry: t } = telemetry();
+    const t = telemetry();
     const put = { service: 'etcdserverpb.KV', name: 'Put', type: 'unary' } as const;
     t.calls.started(put);
     t.calls.received(put, 10);
@@ -88,7 +87,7 @@ describe('the scrape', () => {
   });
 
   test('every metric of the table is provided, and none besides', () => {
-    const own = telemetry().telemetry.metrics.provided.filter((name) => !/^(process|nodejs)_/.test(name));
+    const own = telemetry().metrics.provided.filter((name) => !/^(process|nodejs)_/.test(name));
     expect(own.toSorted()).toEqual(Object.keys(definitions).toSorted());
   });
 
@@ -100,8 +99,8 @@ describe('the scrape', () => {
 
   test('a name is provided once', () => {
     const metrics = new Metrics();
-    metrics.counter('etcd_server_health_success');
-    expect(() => metrics.counter('etcd_server_health_success')).toThrow('already been registered');
+    metrics.counter('etcd_disk_wal_write_bytes_total');
+    expect(() => metrics.counter('etcd_disk_wal_write_bytes_total')).toThrow('already been registered');
     expect(() => metrics.counter('nonsense' as MetricName)).toThrow('not in the table');
   });
 
@@ -118,46 +117,6 @@ test('histogram bounds are inclusive, as Prometheus has them', () => {
   expect(histogram.samples('h', {}).map(({ metricName, labels, value }) => [metricName, labels['le'], value])).toEqual([
     ['h_bucket', '1', 2], ['h_bucket', '2', 4], ['h_bucket', '+Inf', 5], ['h_sum', undefined, 8], ['h_count', undefined, 5],
   ]);
-});
-
-describe('health', () => {
-  const get = async (t: Telemetry, url: string) => {
-    const { pathname, searchParams } = new URL(url, 'http://x');
-    return t.page(pathname, searchParams);
-  };
-
-  test('well', async () => {
-    const { telemetry: t } = telemetry();
-    expect(await get(t, '/health')).toMatchObject({ status: 200, body: '{"health":"true","reason":""}' });
-    expect(await get(t, '/livez')).toMatchObject({ status: 200, body: 'ok\n' });
-    expect(await get(t, '/readyz?verbose')).toMatchObject({ status: 200, body: '[+]serving ok\n[+]serializable_read ok\nok\n' });
-    expect(await get(t, '/readyz/serving')).toMatchObject({ status: 200 });
-    expect(await get(t, '/nowhere')).toBeUndefined();
-  });
-
-  test('an alarm makes it unhealthy, unless it is excluded; it stays ready: deletes must get through', async () => {
-    const { telemetry: t, condition } = telemetry();
-    condition.alarms = ['NOSPACE'];
-    expect(await get(t, '/health')).toMatchObject({ status: 503, body: '{"health":"false","reason":"ALARM NOSPACE"}' });
-    expect(await get(t, '/health?exclude=NOSPACE')).toMatchObject({ status: 200 });
-    expect(await get(t, '/readyz')).toMatchObject({ status: 200 });
-    expect((await scrape(t)).get('etcd_server_health_failures')).toBe(1);
-  });
-
-  test('a replica that catches up is alive and not ready', async () => {
-    const { telemetry: t, condition } = telemetry();
-    condition.notServing = 'catching up';
-    expect(await get(t, '/livez')).toMatchObject({ status: 200 });
-    expect(await get(t, '/readyz')).toMatchObject({ status: 503, body: '[-]serving failed: catching up\n[+]serializable_read ok\nreadyz check failed\n' });
-    expect(await get(t, '/health')).toMatchObject({ status: 503, body: '{"health":"false","reason":"catching up"}' });
-  });
-
-  test('a read that fails', async () => {
-    const { telemetry: t, condition } = telemetry();
-    condition.readFails = 'closed';
-    expect(await get(t, '/livez')).toMatchObject({ status: 503 });
-    expect(await get(t, '/readyz?exclude=serializable_read')).toMatchObject({ status: 200 });
-  });
 });
 
 test('docs/metrics.md is fresh (npm run generate)', () => {

@@ -1,7 +1,5 @@
 /** All that one replica tells about itself, put together. */
 import { CallMetrics } from './calls.ts';
-import { Health } from './health.ts';
-import type { Condition, Page } from './health.ts';
 import { journalMetrics } from './journal.ts';
 import { Metrics } from './metrics.ts';
 import { peerMetrics } from './peers.ts';
@@ -24,7 +22,6 @@ export class Telemetry {
   readonly journal: JournalObserver;
   /** For the client port. */
   readonly calls: CallMetrics;
-  private health: Health | undefined;
 
   constructor({ identity, extensive, process }: TelemetryOptions) {
     this.metrics = process ? new Metrics().withProcess() : new Metrics();
@@ -33,20 +30,13 @@ export class Telemetry {
     identityMetrics(this.metrics, identity);
   }
 
-  /** When the store is open: its figures and its health. */
-  attachStore(figures: () => StoreFigures, condition: Condition): void {
+  /** When the store is open. */
+  attachStore(figures: () => StoreFigures): void {
     storeMetrics(this.metrics, figures);
-    this.health = new Health(condition, this.metrics);
   }
 
   /** When replication runs. */
   attachPeers(peers: () => Iterable<PeerFigures>): void {
     peerMetrics(this.metrics, peers);
-  }
-
-  /** The monitoring page at a path: /metrics, /health, /livez, /readyz and their parts; undefined if it is none of them. */
-  async page(path: string, query: URLSearchParams): Promise<Page | undefined> {
-    if (path === '/metrics') return { status: 200, contentType: this.metrics.contentType, body: await this.metrics.text() };
-    return this.health?.page(path, query);
   }
 }

@@ -1,0 +1,78 @@
+/** What the commands ask of a replica: gRPC by grpc-js, pages by HTTP. */
+import { readFileSync } from 'node:fs';
+import { get as httpGet } from 'node:http';
+import { get as httpsGet } from 'node:https';
+import { Client, credentials } from '@grpc/grpc-js';
+import type { ChannelCredentials } from '@grpc/grpc-js';
+import { StatusRequest, StatusResponse } from '../api/generated/etcdserverpb/rpc.ts';
+
+/** Paths of PEM files; '' for none. */
+export interface ClientTls {
+  readonly caFile: string;
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+export interface Endpoint {
+  /** host:port */
+  readonly address: string;
+  readonly tls: boolean;
+}
+
+/** `host:port`, `http://host:port` or `https://host:port`. Throws on anything else. */
+export function parseEndpoint(text: string, tlsByDefault: boolean): Endpoint {
+  const match = /^(?:(https?):\/\/)?([^/\s]+:\d+)\/?$/.exec(text.trim());
+  if (match === null) throw new Error(`"${text}" is no endpoint: host:port or a URL`);
+  return { address: match[2] ?? '', tls: match[1] === undefined ? tlsByDefault : match[1] === 'https' };
+}
+
+const read = (path: string): Buffer | undefined => (path === '' ? undefined : readFileSync(path));
+
+function channelCredentials(endpoint: Endpoint, tls: ClientTls): ChannelCredentials {
+  if (!endpoint.tls) return credentials.createInsecure();
+  return credentials.createSsl(read(tls.caFile) ?? null, read(tls.keyFile) ?? null, read(tls.certFile) ?? null);
+}
+
+/** Maintenance.Status. Rejects with gRPC's error text. */
+export async function fetchStatus(endpoint: Endpoint, tls: ClientTls, timeout_ms: number): Promise<StatusResponse> {
+  const client = new Client(endpoint.address, channelCredentials(endpoint, tls));
+  try {
+    return await new Promise<StatusResponse>((resolve, reject) => {
+      client.makeUnaryRequest(
+        '/etcdserverpb.Maintenance/Status',
+        (request: StatusRequest) => Buffer.from(StatusRequest.encode(request).finish()),
+        (bytes: Buffer) => StatusResponse.decode(bytes),
+        StatusRequest.create(),
+        { deadline: Date.now() + timeout_ms },
+        (error, response) => {
+          if (error !== null) reject(new Error(error.details || error.message));
+          else if (response === undefined) reject(new Error('no answer'));
+          else resolve(response);
+        },
+      );
+    });
+  } finally {
+    client.close();
+  }
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** A page of the client port, such as /readyz. */
+export function fetchPage(endpoint: Endpoint, tls: ClientTls, path: string, timeout_ms: number): Promise<HttpAnswer> {
+  return new Promise((resolve, reject) => {
+    const options = { timeout: timeout_ms, ca: read(tls.caFile), cert: read(tls.certFile), key: read(tls.keyFile) };
+    const url = `${endpoint.tls ? 'https' : 'http'}://${endpoint.address}${path}`;
+    const request = (endpoint.tls ? httpsGet : httpGet)(url, options, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => { body += chunk; });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+      response.on('error', reject);
+    });
+    request.on('timeout', () => request.destroy(new Error(`no answer after ${timeout_ms} ms`)));
+    request.on('error', reject);
+  });
+}

@@ -1,0 +1,99 @@
+/** `edgestore status`: how replicas are, side by side. Each replica speaks for itself, so each is asked. */
+import { parseArgs } from 'node:util';
+import { fetchPage, fetchStatus, parseEndpoint } from './client.ts';
+import type { ClientTls, Endpoint } from './client.ts';
+import { parseExposition } from './exposition.ts';
+import { bytesText, textTable } from './table.ts';
+
+export interface ReplicaStatus {
+  readonly endpoint: string;
+  /** Why it could not be asked; everything below is missing then. */
+  readonly error?: string;
+  readonly name?: string;
+  readonly slot?: number;
+  readonly memberId?: string;
+  readonly clusterId?: string;
+  readonly version?: string;
+  readonly etcdVersion?: string;
+  readonly revision?: number;
+  readonly dbSizeBytes?: number;
+  /** undefined: yes; otherwise why not. */
+  readonly notReady?: string;
+  readonly alarms?: readonly string[];
+  readonly peersConnected?: number;
+  readonly peers?: number;
+  /** Age of the oldest own write that some peer has not reported as durable. */
+  readonly lagSeconds?: number;
+}
+
+async function ask(endpoint: Endpoint, tls: ClientTls, timeout_ms: number): Promise<ReplicaStatus> {
+  try {
+    const [status, ready, metrics] = await Promise.all([
+      fetchStatus(endpoint, tls, timeout_ms),
+      fetchPage(endpoint, tls, '/readyz?verbose', timeout_ms),
+      fetchPage(endpoint, tls, '/metrics', timeout_ms),
+    ]);
+    const series = metrics.status === 200 ? parseExposition(metrics.body) : [];
+    const all = (name: string) => series.filter((s) => s.name === name);
+    const info = all('edgestore_replica_info')[0]?.labels;
+    const build = all('edgestore_build_info')[0]?.labels;
+    const notReady = /^\[-\](.*)$/m.exec(ready.body)?.[1];
+    return {
+      endpoint: endpoint.address,
+      ...(info === undefined ? {} : { name: info['name'] ?? '', slot: Number(info['slot']) }),
+      memberId: (status.header?.member_id ?? 0n).toString(16),
+      clusterId: (status.header?.cluster_id ?? 0n).toString(16),
+      ...(build === undefined ? {} : { version: build['version'] ?? '' }),
+      etcdVersion: status.version,
+      revision: Number(status.header?.revision ?? 0n),
+      dbSizeBytes: Number(status.dbSize),
+      ...(ready.status === 200 ? {} : { notReady: notReady ?? `HTTP ${ready.status}` }),
+      alarms: all('edgestore_alarm').map((s) => s.labels['type'] ?? ''),
+      peersConnected: all('edgestore_peer_connected').filter((s) => s.value === 1).length,
+      peers: all('edgestore_peer_connected').length,
+      lagSeconds: Math.max(0, ...all('edgestore_replication_lag_seconds').map((s) => s.value)),
+    };
+  } catch (error) {
+    return { endpoint: endpoint.address, error: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function tableOf(replicas: readonly ReplicaStatus[]): string {
+  const rows = replicas.map((r) => (r.error !== undefined
+    ? [r.endpoint, '', '', '', '', '', '', '', '', `unreachable: ${r.error}`]
+    : [
+        r.endpoint, r.name ?? '', r.slot === undefined ? '' : String(r.slot), r.memberId ?? '', r.version ?? '', String(r.revision ?? ''), bytesText(r.dbSizeBytes ?? 0),
+        `${r.peersConnected}/${r.peers}`, (r.lagSeconds ?? 0).toFixed(1),
+        [r.notReady === undefined ? 'ready' : `not ready: ${r.notReady}`, ...(r.alarms ?? []).map((alarm) => `alarm ${alarm}`)].join(', '),
+      ]));
+  return textTable(['ENDPOINT', 'NAME', 'SLOT', 'MEMBER ID', 'VERSION', 'REVISION', 'DB SIZE', 'PEERS', 'LAG S', 'STATE'], rows);
+}
+
+export const statusUsage = `edgestore status [--endpoints host:port,...] [-o table|json] [--timeout SECONDS] [--cacert FILE] [--cert FILE --key FILE]
+
+Asks each replica how it is. --endpoints defaults to $ETCDCTL_ENDPOINTS or 127.0.0.1:2379. REVISION is each replica's own count and differs
+between replicas. PEERS: links that stand, of all. LAG S: age in seconds of the oldest write made there that some peer does not hold on disk yet.
+Exits 1 if a replica could not be asked or is not ready.`;
+
+/** Runs the command. Returns the exit code. Throws on a bad command line. */
+export async function status(args: readonly string[], environment: Readonly<Record<string, string | undefined>>, print: (text: string) => void): Promise<number> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      endpoints: { type: 'string' }, output: { type: 'string', short: 'o', default: 'table' }, timeout: { type: 'string', default: '5' },
+      cacert: { type: 'string', default: '' }, cert: { type: 'string', default: '' }, key: { type: 'string', default: '' }, help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) {
+    print(statusUsage);
+    return 0;
+  }
+  if (values.output !== 'table' && values.output !== 'json') throw new Error(`-o must be table or json, not ${values.output}`);
+  const timeout_ms = Number(values.timeout) * 1000;
+  if (!(timeout_ms > 0)) throw new Error(`--timeout must be a number of seconds, not ${values.timeout}`);
+  const tls = { caFile: values.cacert, certFile: values.cert, keyFile: values.key };
+  const endpoints = (values.endpoints ?? environment['ETCDCTL_ENDPOINTS'] ?? '127.0.0.1:2379').split(',').map((text) => parseEndpoint(text, tls.caFile !== ''));
+  const replicas = await Promise.all(endpoints.map((endpoint) => ask(endpoint, tls, timeout_ms)));
+  print(values.output === 'json' ? JSON.stringify(replicas, null, 2) : tableOf(replicas));
+  return replicas.every((replica) => replica.error === undefined && replica.notReady === undefined) ? 0 : 1;
+}
