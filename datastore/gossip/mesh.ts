@@ -205,14 +205,15 @@ export class Gossip {
     this.#greet(link, null);
   }
 
-  #greet(link: Link, dialled: Peer | null): Session {
+  #greet(link: Link, dialled: Peer | null): void {
     const session = new Session(link, dialled !== null, this.#hello(), this.#clock, {
       hello: (s, hello) => this.#admission.hello(s, hello, dialled?.name ?? null),
       message: (s, message) => this.#message(s, message),
       closed: (s, reason, here) => this.#closed(s, reason, here),
     });
     this.#greeting.set(session, dialled);
-    return session;
+    dialled?.greeting(session);
+    session.start();
   }
 
   #admit(session: Session, peer: Peer): void {

@@ -45,10 +45,10 @@ export class Peer {
   readonly #clock: Clock;
   readonly #net: Network;
   readonly #log: Logger;
-  readonly #greet: (link: Link, peer: Peer) => Session;
+  readonly #greet: (link: Link, peer: Peer) => void;
 
-  /** @param greet makes a session of a link that was dialled */
-  constructor(address: PeerAddress, clock: Clock, random: Random, net: Network, log: Logger, greet: (link: Link, peer: Peer) => Session) {
+  /** @param greet makes a session of a link that was dialled, and says so by `greeting` */
+  constructor(address: PeerAddress, clock: Clock, random: Random, net: Network, log: Logger, greet: (link: Link, peer: Peer) => void) {
     this.name = address.name;
     this.stats = emptyStats(address.name);
     this.#urls = address.urls;
@@ -94,6 +94,11 @@ export class Peer {
     // Only these: whoever merely claims to be this peer must not keep it from being dialled.
     if (this.linked === null && (wasLinked || wasGreeting)) this.#later(reason?.retry === 'slowly');
     return wasLinked;
+  }
+
+  /** A link that was dialled is in its handshake. */
+  greeting(session: Session): void {
+    this.#greeting = session;
   }
 
   /** The handshake is over. */
@@ -145,7 +150,7 @@ export class Peer {
     };
     const timeout = this.#clock.after(limits.dial_timeout_ms, () => failed(new Error('timed out')));
     this.#net.dial(url).then((link) => {
-      if (over()) this.#greeting = this.#greet(link, this);
+      if (over()) this.#greet(link, this);
       else link.close(closeReasons.stopping.code, closeReasons.stopping.name);
     }, failed);
   }

@@ -39,7 +39,8 @@ export class Session {
   readonly #events: SessionEvents;
   #state: 'hello' | 'accepted' | 'closed' = 'hello';
   #heardMs: number;
-  #timer: Timer;
+  #timer: Timer | null = null;
+  readonly #mine: Hello;
   #answeredMs = -Infinity;
   /** What came between the other side's acceptance and this one's, which may have to find something out first. */
   #early: Message[] = [];
@@ -50,11 +51,16 @@ export class Session {
     this.#link = link;
     this.#clock = clock;
     this.#events = events;
+    this.#mine = mine;
     this.#heardMs = clock.monotonicMs();
-    link.onMessage = (bytes) => this.#received(bytes);
-    link.onClose = (code) => this.#ended(closeReason(code), false);
-    this.#timer = clock.after(limits.handshake_ms, () => this.close(closeReasons.handshakeTimeout));
-    link.send(encodeMessage({ type: 'hello', hello: mine }));
+  }
+
+  /** Says hello and listens. Events may come before this returns: the other side's hello may be there already. */
+  start(): void {
+    this.#timer = this.#clock.after(limits.handshake_ms, () => this.close(closeReasons.handshakeTimeout));
+    this.#link.send(encodeMessage({ type: 'hello', hello: this.#mine }));
+    this.#link.onMessage = (bytes) => this.#received(bytes);
+    this.#link.onClose = (code) => this.#ended(closeReason(code), false);
   }
 
   get state(): 'hello' | 'accepted' | 'closed' {
@@ -81,7 +87,7 @@ export class Session {
     this.#state = 'accepted';
     this.stats = stats;
     this.openedMs = this.#clock.monotonicMs();
-    this.#timer.cancel();
+    this.#timer?.cancel();
     this.#keepAlive();
     const early = this.#early;
     this.#early = [];
@@ -112,7 +118,7 @@ export class Session {
   #ended(reason: CloseReason | null, here: boolean): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#timer.cancel();
+    this.#timer?.cancel();
     this.#events.closed(this, reason, here);
   }
 
