@@ -69,7 +69,7 @@ describe('settings', () => {
   test('TLS', () => {
     expect(settings('--cert-file=c', '--key-file=k', '--trusted-ca-file=ca', '--client-cert-auth', '--tls-min-version=TLS1.3',
       '--listen-client-urls=https://127.0.0.1:1', '--advertise-client-urls=https://a:1').clientTls)
-      .toEqual({ certFile: 'c', keyFile: 'k', trustedCaFile: 'ca', clientCertAuth: true, minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3', cipherSuites: [], allowedHostnames: [] });
+      .toEqual({ certFile: 'c', keyFile: 'k', trustedCaFile: 'ca', clientCertAuth: true, minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3', cipherSuites: [] });
     expect(settings('--peer-cert-file=c', '--peer-key-file=k').peerTls).toMatchObject({ certFile: 'c', clientCertFile: 'c', clientKeyFile: 'k' });
   });
 

@@ -52,7 +52,6 @@ export const options = [
   client('key-file', 'string', '', 'Key (PEM) of the client port.', clientFile('key-file')),
   client('trusted-ca-file', 'string', '', 'CA (PEM) that client certificates are checked against.', clientFile('trusted-ca-file')),
   client('client-cert-auth', 'flag', 'false', 'Refuse clients without a certificate of --trusted-ca-file.', clientFile('client-cert-auth')),
-  client('client-cert-allowed-hostname', 'list', '', 'Accept only client certificates with one of these host names.', clientFile('allowed-hostname')),
   client('tls-min-version', 'string', 'TLS1.2', 'Lowest TLS version, of clients and peers.', { choices: ['TLS1.2', 'TLS1.3'] }),
   client('tls-max-version', 'string', '', 'Highest TLS version; default: the highest there is.', { choices: ['', 'TLS1.2', 'TLS1.3'] }),
   client('cipher-suites', 'list', '', 'TLS 1.2 cipher suites by their IANA (Go) names; default: Node\'s.'),
@@ -139,6 +138,7 @@ export const options = [
 
   refused('auto-tls', 'flag', 'false', 'Name certificates instead: --cert-file and --key-file.', clientFile('auto-tls')),
   refused('peer-auto-tls', 'flag', 'false', 'Name certificates instead: --peer-cert-file and --peer-key-file.', peerFile('auto-tls')),
+  refused('client-cert-allowed-hostname', 'list', '', 'Client certificates are checked against --trusted-ca-file only.', clientFile('allowed-hostname')),
   refused('client-crl-file', 'string', '', 'Certificate revocation lists are not read.', clientFile('client-crl-file')),
   refused('peer-crl-file', 'string', '', 'Certificate revocation lists are not read.', peerFile('crl-file')),
   refused('peer-cert-allowed-cn', 'list', '', 'Peers are checked against --peer-trusted-ca-file only.', peerFile('allowed-cn')),

@@ -47,7 +47,7 @@ export interface Settings {
   /** One member and no discovery: revisions count by one, as etcd's. */
   readonly alone: boolean;
   /** undefined: no certificate was given. */
-  readonly clientTls: (TlsFiles & { readonly allowedHostnames: readonly string[] }) | undefined;
+  readonly clientTls: TlsFiles | undefined;
   readonly peerTls: (TlsFiles & { readonly clientCertFile: string; readonly clientKeyFile: string }) | undefined;
   /** Negative: no limit. Never 0. */
   readonly quota_bytes: number;
@@ -275,7 +275,7 @@ export function settingsFrom({ values }: Given): Settings {
     memberId: own.id,
     slot: slotOf(reader, name, initialCluster),
     alone,
-    clientTls: clientTls && { ...clientTls, allowedHostnames: reader.list('client-cert-allowed-hostname') },
+    clientTls,
     peerTls: peerTls && {
       ...peerTls,
       clientCertFile: reader.text('peer-client-cert-file') || peerTls.certFile,
