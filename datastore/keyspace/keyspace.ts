@@ -13,7 +13,8 @@ import { LeaseIndex } from './leases.ts';
 import type { SystemListener } from './system.ts';
 import { SystemSpace } from './system.ts';
 import type { Change, KeyRange, KeyValue, RangeOptions, RangeRead } from './types.ts';
-import { DetachedRecord, LOCAL_LOG, Version } from './version.ts';
+import { DetachedRecord, LOCAL_LOG } from './version.ts';
+import type { Version } from './version.ts';
 
 const BTree = BTreeModule.default;
 type BTree<K, V> = InstanceType<typeof BTreeModule.default<K, V>>;
