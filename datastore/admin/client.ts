@@ -4,6 +4,7 @@ import { get as httpGet } from 'node:http';
 import { get as httpsGet } from 'node:https';
 import { Client, credentials } from '@grpc/grpc-js';
 import type { ChannelCredentials } from '@grpc/grpc-js';
+import { ConfigError } from '../config/errors.ts';
 import { StatusRequest, StatusResponse } from '../api/generated/etcdserverpb/rpc.ts';
 
 /** Paths of PEM files; '' for none. */
@@ -22,7 +23,7 @@ export interface Endpoint {
 /** `host:port`, `http://host:port` or `https://host:port`. Throws on anything else. */
 export function parseEndpoint(text: string, tlsByDefault: boolean): Endpoint {
   const match = /^(?:(https?):\/\/)?([^/\s]+:\d+)\/?$/.exec(text.trim());
-  if (match === null) throw new Error(`"${text}" is no endpoint: host:port or a URL`);
+  if (match === null) throw new ConfigError(`"${text}" is no endpoint: host:port or a URL`);
   return { address: match[2] ?? '', tls: match[1] === undefined ? tlsByDefault : match[1] === 'https' };
 }
 

@@ -10,6 +10,7 @@ import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { ConfigError } from '../config/errors.ts';
 
 const LOOPBACK = '127.0.0.1';
 const READY = 'ready to serve client requests';
@@ -45,7 +46,7 @@ async function choosePort(wanted: number, taken: ReadonlySet<number>): Promise<n
     const free = await portIsFree(port);
     if (free !== undefined && !taken.has(free)) return free;
   }
-  throw new Error('no free port');
+  throw new ConfigError('no free port');
 }
 
 /** The replicas as they were at the last start, for their addresses are part of who they are; else new ones on well-known ports. */
@@ -58,7 +59,7 @@ async function layout(folder: string, count: number): Promise<Replica[]> {
     // The first start.
   }
   if (known.length > 0 && known.length !== count) {
-    throw new Error(`${folder} holds a cluster of ${known.length} replicas: start it with --replicas ${known.length}, name another --data-dir, or remove the folder`);
+    throw new ConfigError(`${folder} holds a cluster of ${known.length} replicas: start it with --replicas ${known.length}, name another --data-dir, or remove the folder`);
   }
   const taken = new Set<number>();
   const replicas: Replica[] = [];
@@ -67,7 +68,7 @@ async function layout(folder: string, count: number): Promise<Replica[]> {
     taken.add(clientPort);
     const wanted = known[i]?.peerPort;
     const peerPort = await choosePort(wanted ?? (i === 0 ? 2380 : Number(`${i + 1}2380`)), taken);
-    if (wanted !== undefined && wanted !== peerPort) throw new Error(`port ${wanted}, a peer port of the cluster in ${folder}, is in use by another program`);
+    if (wanted !== undefined && wanted !== peerPort) throw new ConfigError(`port ${wanted}, a peer port of the cluster in ${folder}, is in use by another program`);
     taken.add(peerPort);
     replicas.push({ name: `n${i + 1}`, clientPort, peerPort });
   }
@@ -98,8 +99,8 @@ function lastLines(log: string): string {
 async function untilReady(name: string, child: ChildProcess, log: string): Promise<void> {
   const deadline = Date.now() + START_LIMIT_MS;
   while (!readFileSync(log, 'utf8').includes(READY)) {
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${name} ended:\n${lastLines(log)}`);
-    if (Date.now() > deadline) throw new Error(`${name} is not ready after ${START_LIMIT_MS / 1000} s; see ${log}`);
+    if (child.exitCode !== null || child.signalCode !== null) throw new ConfigError(`${name} ended:\n${lastLines(log)}`);
+    if (Date.now() > deadline) throw new ConfigError(`${name} is not ready after ${START_LIMIT_MS / 1000} s; see ${log}`);
     await sleep(50);
   }
 }
@@ -153,7 +154,7 @@ export async function dev(args: readonly string[], program: string, print: (text
     return 0;
   }
   const count = Number(values.replicas);
-  if (!Number.isInteger(count) || count < 1 || count > 5) throw new Error(`--replicas must be 1 to 5, not ${values.replicas}`);
+  if (!Number.isInteger(count) || count < 1 || count > 5) throw new ConfigError(`--replicas must be 1 to 5, not ${values.replicas}`);
   const folder = resolve(values['data-dir']);
   const replicas = await layout(folder, count);
   const launched = replicas.map((replica) => launch(program, replica, replicas, folder));

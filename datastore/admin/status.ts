@@ -1,5 +1,6 @@
 /** `edgestore status`: how replicas are, side by side. Each replica speaks for itself, so each is asked. */
 import { parseArgs } from 'node:util';
+import { ConfigError } from '../config/errors.ts';
 import { fetchPage, fetchStatus, parseEndpoint } from './client.ts';
 import type { ClientTls, Endpoint } from './client.ts';
 import { parseExposition } from './exposition.ts';
@@ -88,9 +89,9 @@ export async function status(args: readonly string[], environment: Readonly<Reco
     print(statusUsage);
     return 0;
   }
-  if (values.output !== 'table' && values.output !== 'json') throw new Error(`-o must be table or json, not ${values.output}`);
+  if (values.output !== 'table' && values.output !== 'json') throw new ConfigError(`-o must be table or json, not ${values.output}`);
   const timeout_ms = Number(values.timeout) * 1000;
-  if (!(timeout_ms > 0)) throw new Error(`--timeout must be a number of seconds, not ${values.timeout}`);
+  if (!(timeout_ms > 0)) throw new ConfigError(`--timeout must be a number of seconds, not ${values.timeout}`);
   const tls = { caFile: values.cacert, certFile: values.cert, keyFile: values.key };
   const endpoints = (values.endpoints ?? environment['ETCDCTL_ENDPOINTS'] ?? '127.0.0.1:2379').split(',').map((text) => parseEndpoint(text, tls.caFile !== ''));
   const replicas = await Promise.all(endpoints.map((endpoint) => ask(endpoint, tls, timeout_ms)));

@@ -70,7 +70,7 @@ describe('settings', () => {
     expect(settings('--cert-file=c', '--key-file=k', '--trusted-ca-file=ca', '--client-cert-auth', '--tls-min-version=TLS1.3',
       '--listen-client-urls=https://127.0.0.1:1', '--advertise-client-urls=https://a:1').clientTls)
       .toEqual({ certFile: 'c', keyFile: 'k', trustedCaFile: 'ca', clientCertAuth: true, minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3', cipherSuites: [] });
-    expect(settings('--peer-cert-file=c', '--peer-key-file=k').peerTls).toMatchObject({ certFile: 'c', clientCertFile: 'c', clientKeyFile: 'k' });
+    expect(settings('--peer-cert-file=c', '--peer-key-file=k').peerTls).toMatchObject({ certFile: 'c', keyFile: 'k' });
   });
 
   test('a unix socket and IPv6 to listen on', () => {
@@ -102,6 +102,7 @@ describe('settings', () => {
     [['--auto-tls'], '--auto-tls is not supported'],
     [['--unsafe-no-fsync'], '--unsafe-no-fsync is not supported'],
     [['--discovery-srv=example.com'], '--discovery-srv is not supported'],
+    [['--listen-peer-urls=unix://a:1'], 'unix://a:1: replicas reach each other over TCP only'],
     [['--cors=http://a'], '--cors is not supported'],
     [['--auth-token=jwt,sign-method=RS256'], '--auth-token jwt is not supported yet'],
     [['--cert-file=c'], '--cert-file and --key-file must both be present or both absent'],

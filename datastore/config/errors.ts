@@ -1,4 +1,4 @@
-/** What is wrong with a command line, an environment or a config file: one clear line for the person who wrote it. */
+/** What is wrong with what a person asked for on a command line, in the environment or in a config file: clear words for that person. */
 export class ConfigError extends Error {
   constructor(message: string) {
     super(message);

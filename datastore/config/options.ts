@@ -60,8 +60,6 @@ export const options = [
   peer('peer-key-file', 'string', '', 'Key (PEM) of --peer-cert-file.', peerFile('key-file')),
   peer('peer-trusted-ca-file', 'string', '', 'CA (PEM) that other replicas\' certificates are checked against.', peerFile('trusted-ca-file')),
   peer('peer-client-cert-auth', 'flag', 'false', 'Refuse replicas without a certificate of --peer-trusted-ca-file.', peerFile('client-cert-auth')),
-  peer('peer-client-cert-file', 'string', '', 'Certificate for dialling other replicas; default: --peer-cert-file.', peerFile('client-cert-file')),
-  peer('peer-client-key-file', 'string', '', 'Key of --peer-client-cert-file.', peerFile('client-key-file')),
 
   auth('auth-token', 'string', 'simple', "How authenticated clients are remembered. Only 'simple'."),
   auth('auth-token-ttl', 'integer', '300', 'Life of a token without use, in seconds.', { min: 1 }),
@@ -140,6 +138,8 @@ export const options = [
   refused('peer-auto-tls', 'flag', 'false', 'Name certificates instead: --peer-cert-file and --peer-key-file.', peerFile('auto-tls')),
   refused('client-cert-allowed-hostname', 'list', '', 'Client certificates are checked against --trusted-ca-file only.', clientFile('allowed-hostname')),
   refused('client-crl-file', 'string', '', 'Certificate revocation lists are not read.', clientFile('client-crl-file')),
+  refused('peer-client-cert-file', 'string', '', 'The certificate of --peer-cert-file serves both ways.', peerFile('client-cert-file')),
+  refused('peer-client-key-file', 'string', '', 'The key of --peer-key-file serves both ways.', peerFile('client-key-file')),
   refused('peer-crl-file', 'string', '', 'Certificate revocation lists are not read.', peerFile('crl-file')),
   refused('peer-cert-allowed-cn', 'list', '', 'Peers are checked against --peer-trusted-ca-file only.', peerFile('allowed-cn')),
   refused('peer-cert-allowed-hostname', 'list', '', 'Peers are checked against --peer-trusted-ca-file only.', peerFile('allowed-hostname')),

@@ -48,7 +48,7 @@ export interface Settings {
   readonly alone: boolean;
   /** undefined: no certificate was given. */
   readonly clientTls: TlsFiles | undefined;
-  readonly peerTls: (TlsFiles & { readonly clientCertFile: string; readonly clientKeyFile: string }) | undefined;
+  readonly peerTls: TlsFiles | undefined;
   /** Negative: no limit. Never 0. */
   readonly quota_bytes: number;
   readonly maxTxnOps: number;
@@ -245,6 +245,8 @@ export function settingsFrom({ values }: Given): Settings {
   const own = initialCluster.find((member) => member.name === name);
   if (own === undefined) throw new ConfigError(`couldn't find local name "${name}" in the initial cluster configuration`);
   checkOwnUrls(name, own, advertisePeerUrls);
+  const unixPeer = [...reader.urls('listen-peer-urls').map((address) => address.url), ...initialCluster.flatMap((member) => member.peerUrls)].find((url) => url.startsWith('unix'));
+  if (unixPeer !== undefined) throw new ConfigError(`${unixPeer}: replicas reach each other over TCP only`);
   const joining = reader.text('initial-cluster-state') === 'existing';
   const alone = initialCluster.length === 1 && !joining && !reader.flag('strided-revisions');
 
@@ -276,11 +278,7 @@ export function settingsFrom({ values }: Given): Settings {
     slot: slotOf(reader, name, initialCluster),
     alone,
     clientTls,
-    peerTls: peerTls && {
-      ...peerTls,
-      clientCertFile: reader.text('peer-client-cert-file') || peerTls.certFile,
-      clientKeyFile: reader.text('peer-client-key-file') || peerTls.keyFile,
-    },
+    peerTls,
     quota_bytes: reader.integer('quota-backend-bytes') || limits.quota_bytes,
     maxTxnOps: reader.integer('max-txn-ops'),
     maxRequest_bytes: reader.integer('max-request-bytes'),
