@@ -94,8 +94,13 @@ export const limits = {
   answer_buffer_bytes: 1_048_576,
   /** How often an answer or an overflow looks whether the link has drained. */
   drain_poll_ms: 20,
-  /** Bytes staged of an answer that is not complete. */
-  staged_bytes: 1_073_741_824,
+  /** Logs in a vector of a peer. */
+  vector_logs: 65_536,
+  /** An anti-entropy answer travels in pieces of this size, so that signs of life get in between on a slow link. */
+  answer_chunk_bytes: 262_144,
+  /** Frames that depend on what another member has not sent yet wait this long, and in all this many bytes a peer, before anti-entropy. */
+  frame_wait_ms: 100,
+  frame_wait_bytes: 16 * 1_048_576,
   /** Least time between two whole states exchanged with one peer. */
   full_sync_interval_ms: 60_000,
   /** Least time between two reports when nobody waits for them. */
@@ -118,3 +123,5 @@ relate(limits.dial_backoff_min_ms < limits.dial_backoff_max_ms, 'backoff bounds'
 relate(limits.clone_probe_ms < limits.handshake_ms, 'the probe ends before the new link is given up');
 relate(limits.journal_slice_bytes <= limits.journal_first_step_bytes, 'a slice of zeros must fit into the first step');
 relate(limits.journal_reserve_bytes <= limits.journal_step_bytes / 2, 'the reserve must be there when preallocation begins');
+relate(limits.answer_chunk_bytes < limits.frame_bytes, 'a piece of an answer must fit into a message');
+relate(limits.push_batch_ms * 4 <= limits.frame_wait_ms, 'frames must wait long enough for those that were batched at another member');

@@ -17,7 +17,6 @@ export class AntiEntropy implements PullTurns {
   #current: Pull | null = null;
   #stall: Timer | null = null;
   #background: Timer | null = null;
-  #stage = 0;
 
   /** @param pulls those of the peers that are connected */
   constructor(clock: Clock, random: Random, pulls: () => readonly Pull[]) {
@@ -38,10 +37,6 @@ export class AntiEntropy implements PullTurns {
     this.#background?.cancel();
     this.#stall?.cancel();
     this.#queue.length = 0;
-  }
-
-  nextStage(): number {
-    return ++this.#stage;
   }
 
   enqueue(pull: Pull): void {

@@ -43,6 +43,8 @@ export const closeReasons = {
   removed: reason(4014, 'removed', 'slowly', 'warn'),
   /** A peer's URL led to another member (an address that was given to someone else). */
   notTheOneDialled: reason(4015, 'not the member dialled', 'soon', 'warn'),
+  /** This side's disk is an old copy; it must take a new incarnation before it exchanges anything. */
+  staleDisk: reason(4016, 'stale disk', 'slowly', 'error'),
 } as const satisfies Record<string, CloseReason>;
 
 const byCode: ReadonlyMap<number, CloseReason> = new Map(Object.values(closeReasons).map((r) => [r.code, r]));

@@ -1,7 +1,7 @@
 /**
  * What one peer gets from here: own frames as they come, and answers to its vectors.
  *
- *     silent ──vector──► answering ──last chunk──► pushing ──too slow──► silent (and a nudge, once the link has drained)
+ *     silent ──vector──► answering ──last piece──► pushing ──too slow──► silent (and a nudge, once the link has drained)
  *
  * Pushed frames are of use only to a peer that has all before them. So pushing begins with the answer to a vector: frames made while the
  * answer is on its way are held, and follow it. A peer that does not keep up loses what is held for it, never this replica its memory: it is
@@ -10,6 +10,7 @@
 import type { Clock, Timer } from '../host/host.ts';
 import type { Logger } from '../host/log.ts';
 import { limits } from '../limits.ts';
+import { MalformedError } from '../replica/bytes.ts';
 import type { Batch } from './batch.ts';
 import { closeReasons } from './close-codes.ts';
 import type { Session } from './session.ts';
@@ -20,6 +21,13 @@ import type { Message } from './wire.ts';
 type Ask = Extract<Message, { type: 'vector' }>;
 
 const NOTHING = new Uint8Array(0);
+
+interface Answer {
+  readonly request: number;
+  /** Empty until it has been made. */
+  frame: Uint8Array;
+  sent: number;
+}
 
 export interface DonorEvents {
   /** A peer with equal vectors has another digest. */
@@ -38,7 +46,7 @@ export class Donor {
   #heldBytes = 0;
   #overflowed = false;
   /** The answer under way; a newer request takes its place. */
-  #answer: { readonly request: number; readonly chunks: Iterator<Uint8Array>; next: IteratorResult<Uint8Array> } | null = null;
+  #answer: Answer | null = null;
   #timer: Timer | null = null;
   #stopped = false;
 
@@ -75,22 +83,27 @@ export class Donor {
     if (mismatch) this.#events.mismatch();
     this.#stats.answers++;
     if (ask.full) this.#stats.fullSyncs++;
-    let chunks: Iterator<Uint8Array>;
-    let next: IteratorResult<Uint8Array>;
+    let missing: Promise<Uint8Array | null>;
     try {
-      chunks = this.#replica.missing(ask.full ? null : ask.vector);
-      next = chunks.next();
+      missing = mismatch ? Promise.resolve(null) : this.#replica.missing(ask.full ? null : ask.vector);
     } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
       this.#log.warn('peer sent a vector that cannot be read', { error });
       return this.#session.close(closeReasons.malformed);
     }
-    if (mismatch || next.done === true) {
-      this.#answer = null;
-      this.#session.send({ type: 'chunk', request: ask.request, last: true, mismatch, frame: NOTHING });
-      return this.#answered();
-    }
-    this.#answer = { request: ask.request, chunks, next };
-    this.#step();
+    // From here on own frames are held: what is missing was determined at the call.
+    const answer: Answer = { request: ask.request, frame: NOTHING, sent: 0 };
+    this.#answer = answer;
+    missing.then(
+      (frame) => {
+        if (answer !== this.#answer) return;
+        if (frame === null) return this.#end(answer.request, NOTHING, mismatch);
+        answer.frame = frame;
+        this.#step();
+      },
+      // The journal broke: the process stops.
+      () => this.stop(),
+    );
   }
 
   stop(): void {
@@ -100,7 +113,7 @@ export class Donor {
     this.#held = [];
   }
 
-  /** One chunk a turn, so that nothing else waits long, and no faster than the link takes them. */
+  /** One piece a turn, so that nothing else waits long, and no faster than the link takes them. */
   #step(): void {
     const answer = this.#answer;
     if (answer === null || this.#stopped) return;
@@ -108,14 +121,17 @@ export class Donor {
       this.#timer = this.#clock.after(limits.drain_poll_ms, () => this.#continue(answer));
       return;
     }
-    const frame = answer.next.value as Uint8Array;
-    answer.next = answer.chunks.next();
-    const last = answer.next.done === true;
-    this.#session.send({ type: 'chunk', request: answer.request, last, mismatch: false, frame });
-    if (last) {
-      this.#answer = null;
-      this.#answered();
-    } else this.#clock.soon(() => this.#continue(answer));
+    const piece = answer.frame.subarray(answer.sent, answer.sent + limits.answer_chunk_bytes);
+    answer.sent += piece.length;
+    if (answer.sent >= answer.frame.length) return this.#end(answer.request, piece, false);
+    this.#session.send({ type: 'chunk', request: answer.request, last: false, mismatch: false, piece });
+    this.#clock.soon(() => this.#continue(answer));
+  }
+
+  #end(request: number, piece: Uint8Array, mismatch: boolean): void {
+    this.#answer = null;
+    this.#session.send({ type: 'chunk', request, last: true, mismatch, piece });
+    this.#answered();
   }
 
   #continue(answer: object): void {

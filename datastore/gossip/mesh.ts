@@ -4,6 +4,8 @@
  */
 import type { Clock, Link, Network, Random } from '../host/host.ts';
 import type { Logger } from '../host/log.ts';
+import { limits } from '../limits.ts';
+import { MalformedError } from '../replica/bytes.ts';
 import { AntiEntropy } from './anti-entropy.ts';
 import { Batcher } from './batch.ts';
 import { Bootstrap } from './bootstrap.ts';
@@ -13,12 +15,13 @@ import { closeReasons } from './close-codes.ts';
 import type { CloseReason } from './close-codes.ts';
 import { Donor } from './donor.ts';
 import type { Hello } from './hello.ts';
-import { limits } from '../limits.ts';
 import { Peer } from './peer.ts';
 import { Pull } from './pull.ts';
 import { Reporter } from './reporter.ts';
 import { Session } from './session.ts';
-import type { GossipAlarm, MemberState, OwnFrame, PeerAddress, PeerStats, ReplicaPort, Self } from './types.ts';
+import type { LogId } from '../replica/types.ts';
+import type { GossipAlarm, Integrated, MemberState, OwnFrame, PeerAddress, PeerStats, ReplicaPort, Self } from './types.ts';
+import { WaitingRoom } from './waiting-room.ts';
 import { Unacked } from './unacked.ts';
 import { encodeMessage, WIRE_VERSION, WIRE_VERSION_MIN } from './wire.ts';
 import type { Message } from './wire.ts';
@@ -104,6 +107,8 @@ export class Gossip {
   async run(): Promise<void> {
     if (this.#state !== 'made') throw new Error('gossip runs once');
     this.#state = 'running';
+    // What was written before and may be nowhere else.
+    if (this.#replica.clock > 0) this.#unacked.add(this.#replica.clock, 0, this.#clock.monotonicMs());
     this.#unsubscribe = this.#replica.onFrame((frame) => this.#ownFrame(frame));
     for (const url of this.#options.listen) this.#listeners.push(await this.#options.net.listen(url, (link) => this.#accept(link)));
     for (const peer of this.#peers.values()) peer.start();
@@ -164,7 +169,7 @@ export class Gossip {
     return [...this.#peers.values()].map((peer) => {
       const beyond = this.#unacked.beyond(peer.ackedClock, now);
       peer.stats.lagMs = beyond.ageMs;
-      peer.stats.unackedRecords = beyond.records;
+      peer.stats.unackedClocks = beyond.clocks;
       peer.stats.unackedBytes = beyond.bytes;
       peer.stats.bufferedBytes = peer.linked?.session.bufferedBytes ?? 0;
       return { ...peer.stats };
@@ -179,9 +184,9 @@ export class Gossip {
   }
 
   #ownFrame(frame: OwnFrame): void {
-    this.#unacked.add(frame.clock, frame.records, frame.bytes.length, this.#clock.monotonicMs());
+    this.#unacked.add(frame.clock, frame.bytes.length, this.#clock.monotonicMs());
+    // It carries this replica's report.
     this.#batcher.add(frame.bytes);
-    this.#reporter.changed(false);
   }
 
   #hello(): Hello {
@@ -223,13 +228,20 @@ export class Gossip {
     this.#greeting.delete(session);
     const mismatch = (): void => this.#mismatch(peer);
     const donor = new Donor(session, this.#replica, this.#clock, log, peer.stats, { mismatch });
-    const pull = new Pull(session, this.#replica, this.#clock, log, peer.stats, this.#antiEntropy, {
-      applied: () => this.#integrated(false),
+    const pull: Pull = new Pull(session, this.#replica, this.#clock, log, peer.stats, this.#antiEntropy, {
+      integrate: (frame) => this.#integrateAnswer(peer, session, frame),
       caughtUp: () => this.#caughtUp(peer),
       mismatch,
     });
+    if (peer.log !== hello.log) peer.ackedClock = 0;
+    peer.log = hello.log;
     peer.stats.state = hello.state;
-    peer.link({ session, donor, pull });
+    const waiting = new WaitingRoom(
+      this.#clock,
+      (frame) => this.#integrate(peer, session, frame) !== 'waiting',
+      () => pull.want(),
+    );
+    peer.link({ session, donor, pull, waiting });
     log.info('peer connected', { remote: session.remote, dialled: session.dialled, log: hello.log });
     this.#bootstrap.heard(peer.name, hello.state);
     session.send({ type: 'report', report: this.#replica.report() });
@@ -264,7 +276,7 @@ export class Gossip {
       case 'nudge':
         return peer.linked.pull.want();
       case 'report':
-        return this.#report(peer, session, message.report);
+        return void this.#integrate(peer, session, message.report);
       case 'status':
         peer.stats.state = message.state;
         return this.#bootstrap.heard(peer.name, message.state);
@@ -274,46 +286,83 @@ export class Gossip {
   }
 
   #frames(peer: Peer, session: Session, frames: readonly Uint8Array[], ackWanted: boolean): void {
+    const waiting = peer.linked!.waiting;
     let applied = false;
     peer.stats.framesReceived += frames.length;
     for (const frame of frames) {
-      let result;
-      try {
-        result = this.#replica.integrate(frame, peer.name);
-      } catch (error) {
-        this.#log.warn('peer sent a frame that cannot be read', { peer: peer.name, error });
-        return session.close(closeReasons.malformed);
-      }
-      if (result === 'applied') {
-        peer.stats.framesApplied++;
-        applied = true;
-      } else if (result === 'known') peer.stats.framesKnown++;
-      else {
-        peer.stats.framesGap++;
-        peer.linked?.pull.want();
-      }
+      const result = waiting.occupied ? 'waiting' : this.#integrate(peer, session, frame);
+      if (result === null) return;
+      if (result === 'applied') applied = true;
+      if (result !== 'waiting') continue;
+      peer.stats.framesWaited++;
+      waiting.add(frame);
     }
     if (applied) this.#integrated(ackWanted);
   }
 
-  /** Something new is here: once it is durable, the others are told. */
+  #integrateAnswer(peer: Peer, session: Session, frame: Uint8Array): Integrated['result'] | null {
+    const result = this.#integrate(peer, session, frame);
+    if (result === 'applied') this.#integrated(false);
+    return result;
+  }
+
+  /** @returns null if the session was closed over it */
+  #integrate(peer: Peer, session: Session, frame: Uint8Array): Integrated['result'] | null {
+    let integrated: Integrated;
+    try {
+      integrated = this.#replica.integrate(frame, session.hello!.log);
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      this.#log.warn('peer sent a frame that cannot be read', { peer: peer.name, error });
+      session.close(closeReasons.malformed);
+      return null;
+    }
+    for (const [log, clock] of integrated.acks) this.#acked(log, clock);
+    switch (integrated.result) {
+      case 'applied':
+        peer.stats.framesApplied++;
+        break;
+      case 'known':
+        peer.stats.framesKnown++;
+        break;
+      case 'gap':
+        peer.stats.framesGap++;
+        peer.linked?.pull.want();
+        break;
+      case 'stale':
+        this.#log.error('a peer holds more of the own log than this disk', { peer: peer.name, log: this.#replica.log });
+        this.#options.alarm?.({ type: 'staleDisk', log: this.#replica.log, peer: peer.name });
+        session.close(closeReasons.staleDisk);
+        return null;
+    }
+    return integrated.result;
+  }
+
+  /** Something new is here: what waited for it may go on, and once it is durable, the others are told. */
   #integrated(urgent: boolean): void {
-    void this.#replica.flushed().then(() => this.#reporter.changed(urgent));
+    for (let progress = true; progress; ) {
+      progress = false;
+      for (const peer of this.#peers.values()) if (peer.linked?.waiting.retry() === true) progress = true;
+    }
+    this.#replica.flushed().then(
+      () => this.#reporter.changed(urgent),
+      // The journal broke: the process stops.
+      () => {},
+    );
   }
 
   #caughtUp(peer: Peer): void {
-    if (this.#bootstrap.state !== 'ready') void this.#replica.flushed().then(() => this.#bootstrap.caughtUp(peer.name));
+    if (this.#bootstrap.state === 'ready') return;
+    this.#replica.flushed().then(
+      () => this.#bootstrap.caughtUp(peer.name),
+      () => {},
+    );
   }
 
-  #report(peer: Peer, session: Session, report: Uint8Array): void {
-    let clock: number;
-    try {
-      clock = this.#replica.reported(report, peer.name);
-    } catch (error) {
-      this.#log.warn('peer sent a report that cannot be read', { peer: peer.name, error });
-      return session.close(closeReasons.malformed);
-    }
-    if (clock > peer.ackedClock) {
+  /** The owner of `log` holds the own log durably up to `clock`; it may be another than who brought the report. */
+  #acked(log: LogId, clock: number): void {
+    for (const peer of this.#peers.values()) {
+      if (peer.log !== log || clock <= peer.ackedClock) continue;
       peer.ackedClock = clock;
       this.#options.onReport?.(peer.name, clock);
       this.#unacked.forget(Math.min(...[...this.#peers.values()].map((p) => p.ackedClock)));

@@ -10,12 +10,14 @@
 import type { Clock, Link, Network, Random, Timer } from '../host/host.ts';
 import type { Logger } from '../host/log.ts';
 import { limits } from '../limits.ts';
+import type { LogId } from '../replica/types.ts';
 import { Backoff } from './backoff.ts';
 import { closeReasons } from './close-codes.ts';
 import type { CloseReason } from './close-codes.ts';
 import type { Donor } from './donor.ts';
 import type { Pull } from './pull.ts';
 import type { Session } from './session.ts';
+import type { WaitingRoom } from './waiting-room.ts';
 import { emptyStats } from './types.ts';
 import type { PeerAddress, PeerStats } from './types.ts';
 
@@ -24,6 +26,7 @@ export interface Linked {
   readonly session: Session;
   readonly donor: Donor;
   readonly pull: Pull;
+  readonly waiting: WaitingRoom;
 }
 
 export class Peer {
@@ -32,6 +35,8 @@ export class Peer {
   linked: Linked | null = null;
   /** A link that may replace the one in use, while it is being found out whether that is alive. */
   candidate: Session | null = null;
+  /** The log that it writes; null before it has ever been connected. */
+  log: LogId | null = null;
   /** Up to which clock the peer has reported this replica's log as durable. */
   ackedClock = 0;
   #urls: readonly string[];
@@ -121,6 +126,7 @@ export class Peer {
   #release(linked: Linked): void {
     linked.donor.stop();
     linked.pull.stop();
+    linked.waiting.clear();
   }
 
   #later(slowly: boolean): void {

@@ -1,12 +1,13 @@
 /**
- * Anti-entropy with one peer, the asking side: one request at a time, its chunks staged by the replica and applied together.
+ * Anti-entropy with one peer, the asking side: one request at a time. The answer is one frame, so that two logs that wait for each other come
+ * together; its pieces are collected and integrated at once.
  */
 import type { Clock, Timer } from '../host/host.ts';
 import type { Logger } from '../host/log.ts';
 import { limits } from '../limits.ts';
 import { closeReasons } from './close-codes.ts';
 import type { Session } from './session.ts';
-import type { Integration, PeerStats, ReplicaPort } from './types.ts';
+import type { Integrated, PeerStats, ReplicaPort } from './types.ts';
 import type { Message } from './wire.ts';
 
 type Chunk = Extract<Message, { type: 'chunk' }>;
@@ -17,15 +18,13 @@ export interface PullTurns {
   enqueue(pull: Pull): void;
   /** It is done, or will never be. */
   finished(pull: Pull): void;
-  /** A number that no other answer has. */
-  nextStage(): number;
 }
 
 export interface PullEvents {
   /** An answer has been applied whole: this side holds everything that the peer held when it answered. */
   caughtUp(): void;
-  /** Something new has been integrated. */
-  applied(): void;
+  /** Integrates an answer. @returns null if the session was closed over it */
+  integrate(frame: Uint8Array): Integrated['result'] | null;
   mismatch(): void;
 }
 
@@ -42,8 +41,8 @@ export class Pull {
   #again = false;
   #full = false;
   #request = 0;
-  #stage = 0;
-  #stagedBytes = 0;
+  #pieces: Uint8Array[] = [];
+  #bytes = 0;
   #startedMs = -Infinity;
   #progressMs = 0;
   #timer: Timer | null = null;
@@ -85,8 +84,8 @@ export class Pull {
     this.#state = 'asking';
     this.#again = false;
     this.#request++;
-    this.#stage = this.#turns.nextStage();
-    this.#stagedBytes = 0;
+    this.#pieces = [];
+    this.#bytes = 0;
     this.#startedMs = this.#progressMs = this.#clock.monotonicMs();
     this.#stats.pulls++;
     const full = this.#full;
@@ -98,35 +97,30 @@ export class Pull {
     if (this.#state !== 'asking' || chunk.request !== this.#request) return this.#session.close(closeReasons.unexpected);
     this.#progressMs = this.#clock.monotonicMs();
     if (chunk.mismatch) this.#events.mismatch();
-    this.#stagedBytes += chunk.frame.length;
-    if (this.#stagedBytes > limits.staged_bytes) return this.#session.close(closeReasons.overloaded);
-    let result: Integration = 'known';
-    if (chunk.frame.length > 0) {
-      try {
-        result = this.#replica.stage(this.#stage, chunk.frame, chunk.last, this.#session.hello?.name ?? '');
-      } catch (error) {
-        this.#log.warn('peer sent a chunk that cannot be read', { error });
-        return this.#session.close(closeReasons.malformed);
-      }
-    }
-    if (chunk.last) this.#finish(result, chunk.mismatch);
+    this.#bytes += chunk.piece.length;
+    if (this.#bytes > limits.answer_bytes) return this.#session.close(closeReasons.overloaded);
+    if (chunk.piece.length > 0) this.#pieces.push(chunk.piece);
+    if (!chunk.last) return;
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    const result = pieces.length === 0 ? 'known' : this.#events.integrate(pieces.length === 1 ? pieces[0]! : joined(pieces, this.#bytes));
+    if (result !== null) this.#finish(result, chunk.mismatch);
   }
 
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#timer?.cancel();
-    if (this.#state === 'asking') this.#replica.unstage(this.#stage);
+    this.#pieces = [];
     if (this.#state !== 'idle') this.#turns.finished(this);
   }
 
-  #finish(result: Integration, mismatch: boolean): void {
+  #finish(result: Integrated['result'], mismatch: boolean): void {
     this.#state = 'idle';
     this.#turns.finished(this);
     if (result === 'applied' || result === 'known') {
       this.#stats.pullsDone++;
       this.#fruitless = result === 'applied' || !this.#again ? 0 : this.#fruitless + 1;
-      if (result === 'applied') this.#events.applied();
       if (!mismatch) this.#events.caughtUp();
     } else {
       this.#fruitless++;
@@ -138,4 +132,14 @@ export class Pull {
       this.want();
     }
   }
+}
+
+function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array {
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
 }

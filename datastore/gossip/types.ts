@@ -30,49 +30,47 @@ export interface Self {
   readonly slot: number;
 }
 
-/**
- * applied: new, integrated (or staged, if more of the answer follows). known: nothing new. gap: an earlier frame of that log is missing.
- * waiting: it depends on what is not here.
- */
-export type Integration = 'applied' | 'known' | 'gap' | 'waiting';
-
 /** An own frame, given out once it is on stable storage here. */
 export interface OwnFrame {
   readonly bytes: Uint8Array;
   /** The own log's clock after it: what reports of others are compared with. */
   readonly clock: number;
-  /** Transactions in it. */
-  readonly records: number;
 }
 
-/**
- * The replica as gossip sees it. All calls are synchronous but `flushed`. Frames, vectors, digests and reports are opaque here.
- */
+/** What came of a frame. */
+export interface Integrated {
+  /**
+   * applied: new here. known: nothing new. gap: an earlier frame of that log is missing. waiting: it depends on what is not here.
+   * stale: it shows that this replica's disk is an old copy.
+   */
+  readonly result: 'applied' | 'known' | 'gap' | 'waiting' | 'stale';
+  /** Reports in it: which log's owner durably holds *this* replica's log up to which clock. */
+  readonly acks: readonly (readonly [LogId, number])[];
+}
+
+/** The replica as gossip sees it. Frames, vectors and digests are opaque here. */
 export interface ReplicaPort {
   /** The log that this replica writes now. */
   readonly log: LogId;
+  /** Its durable clock. */
+  readonly clock: number;
   /** Calls `fn` with every own frame from now on, in order. @returns a function that ends it. */
   onFrame(fn: (frame: OwnFrame) => void): () => void;
-  /** A frame that a member pushed. @throws on a frame that is malformed. */
-  integrate(frame: Uint8Array, from: string): Integration;
-  /**
-   * The next frame of an answer to `vector()`. What comes before `last` is staged, and all is applied together with the last one.
-   * `stage` numbers an answer; `unstage` forgets one that will not be completed.
-   */
-  stage(stage: number, frame: Uint8Array, last: boolean, from: string): Integration;
-  unstage(stage: number): void;
-  /** What is held here, of every log, in canonical form: equal holdings give equal bytes. */
+  /** A frame from the member that writes `from`, whole or not at all. @throws MalformedError */
+  integrate(frame: Uint8Array, from: LogId): Integrated;
+  /** What is held here durably, of every log, in canonical form: equal holdings give equal bytes. */
   vector(): Uint8Array;
-  /** Everything that a holder of `vector` lacks, as it is at the first `next()`; null: everything. @throws on a malformed vector. */
-  missing(vector: Uint8Array | null): Iterator<Uint8Array>;
-  /** A digest of the logical state, equal wherever vectors are equal; empty if there is none. */
+  /**
+   * All that a holder of `vector` lacks as one frame, as it is at the call; null if it lacks nothing. Resolves when all of it is durable here.
+   * `vector` null: everything there is. @throws MalformedError at once
+   */
+  missing(vector: Uint8Array | null): Promise<Uint8Array | null>;
+  /** A digest of what `vector` counts: with equal vectors it is equal, or something is wrong. Empty if there is none. */
   digest(): Uint8Array;
   /** Resolves when what is integrated now is on stable storage. */
   flushed(): Promise<void>;
-  /** What is held here durably, and the view of the membership. */
+  /** A frame that carries nothing but reports: what is held durably here, and what others have reported. */
   report(): Uint8Array;
-  /** A report by `from`. @returns the clock of *this* replica's log up to which `from` holds it durably. @throws if malformed. */
-  reported(report: Uint8Array, from: string): number;
   /** The number of the membership configuration known here. */
   readonly configNumber: number;
 }
@@ -81,7 +79,9 @@ export interface ReplicaPort {
 export type GossipAlarm =
   | { readonly type: 'slotClash'; readonly slot: number; readonly peer: string }
   | { readonly type: 'duplicateIdentity'; readonly log: LogId; readonly peer: string }
-  | { readonly type: 'digestMismatch'; readonly peer: string };
+  | { readonly type: 'digestMismatch'; readonly peer: string }
+  /** The peer holds more of this replica's own log than its disk: it needs a new incarnation (a restored one). */
+  | { readonly type: 'staleDisk'; readonly log: LogId; readonly peer: string };
 
 /** One peer's figures, for telemetry. Counters only grow; milliseconds and bytes as named. */
 export interface PeerStats {
@@ -97,7 +97,8 @@ export interface PeerStats {
   clockSkewMs: number;
   /** Age of the oldest own frame that the peer has not reported as durable. */
   lagMs: number;
-  unackedRecords: number;
+  /** In clocks of the own log: records, and those that were moved. */
+  unackedClocks: number;
   unackedBytes: number;
   bufferedBytes: number;
   framesSent: number;
@@ -105,6 +106,8 @@ export interface PeerStats {
   framesApplied: number;
   framesKnown: number;
   framesGap: number;
+  /** Frames that had to wait for another member's. */
+  framesWaited: number;
   bytesSent: number;
   bytesReceived: number;
   /** Queues dropped because the peer did not keep up. */
@@ -128,7 +131,7 @@ export const emptyStats = (name: string): PeerStats => ({
   rttMs: 0,
   clockSkewMs: 0,
   lagMs: 0,
-  unackedRecords: 0,
+  unackedClocks: 0,
   unackedBytes: 0,
   bufferedBytes: 0,
   framesSent: 0,
@@ -136,6 +139,7 @@ export const emptyStats = (name: string): PeerStats => ({
   framesApplied: 0,
   framesKnown: 0,
   framesGap: 0,
+  framesWaited: 0,
   bytesSent: 0,
   bytesReceived: 0,
   overflows: 0,

@@ -4,8 +4,7 @@ interface Entry {
   clock: number;
   /** When the first frame of the entry was made. */
   atMs: number;
-  /** Sums over everything up to and including this entry. */
-  records: number;
+  /** Sum over everything up to and including this entry. */
   bytes: number;
 }
 
@@ -15,16 +14,14 @@ interface Entry {
  */
 export class Unacked {
   #entries: Entry[] = [];
-  #records = 0;
   #bytes = 0;
   #clock = 0;
 
   /** A frame after which the own log stands at `clock`. */
-  add(clock: number, records: number, bytes: number, nowMs: number): void {
-    this.#records += records;
+  add(clock: number, bytes: number, nowMs: number): void {
     this.#bytes += bytes;
     this.#clock = clock;
-    this.#entries.push({ clock, atMs: nowMs, records: this.#records, bytes: this.#bytes });
+    this.#entries.push({ clock, atMs: nowMs, bytes: this.#bytes });
     if (this.#entries.length > limits.unacked_entries) this.#thin();
   }
 
@@ -34,12 +31,12 @@ export class Unacked {
   }
 
   /** What a peer that holds the own log up to `clock` has not. */
-  beyond(clock: number, nowMs: number): { records: number; bytes: number; ageMs: number } {
+  beyond(clock: number, nowMs: number): { clocks: number; bytes: number; ageMs: number } {
     const index = this.#firstAfter(clock);
     const first = this.#entries[index];
-    if (first === undefined) return { records: 0, bytes: 0, ageMs: 0 };
+    if (first === undefined) return { clocks: 0, bytes: 0, ageMs: 0 };
     const before = this.#entries[index - 1] ?? this.#forgotten;
-    return { records: this.#records - before.records, bytes: this.#bytes - before.bytes, ageMs: nowMs - first.atMs };
+    return { clocks: this.#clock - clock, bytes: this.#bytes - before.bytes, ageMs: nowMs - first.atMs };
   }
 
   /** Every peer holds the log up to `clock`. */
@@ -50,7 +47,7 @@ export class Unacked {
     this.#entries.splice(0, index);
   }
 
-  #forgotten: Entry = { clock: 0, atMs: 0, records: 0, bytes: 0 };
+  #forgotten: Entry = { clock: 0, atMs: 0, bytes: 0 };
 
   #firstAfter(clock: number): number {
     let low = 0;

@@ -29,7 +29,7 @@ const recorded: readonly (readonly [Message, string])[] = [
   [{ type: 'hello', hello }, '0145645374010106656467652d310123456789abcdef0773746f72652d3003fe95838030043030666680d095ffbc3107020209081bb9841e'],
   [{ type: 'frames', ackWanted: true, frames: [bytes(1, 2), bytes(3)] }, '02010202010201033bf2528d'],
   [{ type: 'vector', request: 300, full: false, vector: bytes(1), digest: bytes(2, 3) }, '03ac0200010102020302629e98'],
-  [{ type: 'chunk', request: 300, last: true, mismatch: false, frame: bytes(5) }, '04ac0201010550f63e5d'],
+  [{ type: 'chunk', request: 300, last: true, mismatch: false, piece: bytes(5) }, '04ac0201010550f63e5d'],
   [{ type: 'report', report: bytes(4, 4) }, '050204045dfa1f76'],
   [{ type: 'ping', nonce: 1_000_000, wallMs: 1_700_000_000_000 }, '06c0843d80d095ffbc31bffb7bf2'],
   [{ type: 'pong', nonce: 1_000_000, wallMs: 1_700_000_000_000 }, '07c0843d80d095ffbc318190b91d'],

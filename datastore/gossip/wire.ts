@@ -9,8 +9,8 @@
  *     1 hello    see hello.ts
  *     2 frames   flags, count, frames…             own frames of the sender, in order
  *     3 vector   request, flags, vector, digest    "this is what I hold; send what I lack" (y-protocols' sync step 1, for all logs at once)
- *     4 chunk    request, flags, frame             part of the answer (sync step 2); the last one has the flag
- *     5 report   report                            what the sender holds durably
+ *     4 chunk    request, flags, piece             of the answer, one frame (sync step 2); the last piece has the flag
+ *     5 report   frame                             one that carries nothing but reports of who holds what durably
  *     6 ping     nonce, wall clock ms
  *     7 pong     the ping's nonce, wall clock ms
  *     8 nudge    (empty)                           "I dropped what I should have pushed: ask me with a vector"
@@ -34,8 +34,8 @@ export type Message =
   | { readonly type: 'frames'; readonly ackWanted: boolean; readonly frames: readonly Uint8Array[] }
   /** `full`: answer with everything, whatever the vector says (after a digest mismatch). An empty digest is none. */
   | { readonly type: 'vector'; readonly request: number; readonly full: boolean; readonly vector: Uint8Array; readonly digest: Uint8Array }
-  /** `mismatch`: vectors were equal, digests were not. An empty frame carries nothing (nothing was missing). */
-  | { readonly type: 'chunk'; readonly request: number; readonly last: boolean; readonly mismatch: boolean; readonly frame: Uint8Array }
+  /** `mismatch`: vectors were equal, digests were not. No bytes at all: nothing was missing. */
+  | { readonly type: 'chunk'; readonly request: number; readonly last: boolean; readonly mismatch: boolean; readonly piece: Uint8Array }
   | { readonly type: 'report'; readonly report: Uint8Array }
   | { readonly type: 'ping'; readonly nonce: number; readonly wallMs: number }
   | { readonly type: 'pong'; readonly nonce: number; readonly wallMs: number }
@@ -73,7 +73,7 @@ function writeBody(to: encoding.Encoder, message: Message): void {
     case 'chunk':
       encoding.writeVarUint(to, message.request);
       encoding.writeVarUint(to, (message.last ? 1 : 0) | (message.mismatch ? 2 : 0));
-      encoding.writeVarUint8Array(to, message.frame);
+      encoding.writeVarUint8Array(to, message.piece);
       return;
     case 'report':
       encoding.writeVarUint8Array(to, message.report);
@@ -127,7 +127,7 @@ function readBody(type: number, from: decoding.Decoder): Message {
     case Type.chunk: {
       const request = decoding.readVarUint(from);
       const flags = decoding.readVarUint(from);
-      return { type: 'chunk', request, last: (flags & 1) !== 0, mismatch: (flags & 2) !== 0, frame: decoding.readVarUint8Array(from) };
+      return { type: 'chunk', request, last: (flags & 1) !== 0, mismatch: (flags & 2) !== 0, piece: decoding.readVarUint8Array(from) };
     }
     case Type.report:
       return { type: 'report', report: decoding.readVarUint8Array(from) };
@@ -145,7 +145,9 @@ function readBody(type: number, from: decoding.Decoder): Message {
 }
 
 /** @throws MalformedMessage for whatever is not exactly one well-formed message. */
-export function decodeMessage(bytes: Uint8Array): Message {
+export function decodeMessage(message: Uint8Array): Message {
+  // A plain array, whatever the link gave: Yjs takes no Buffers.
+  const bytes = new Uint8Array(message.buffer, message.byteOffset, message.length);
   if (bytes.length > limits.frame_bytes + OVERHEAD_BYTES) throw new MalformedMessage('too long');
   const length = bytes.length - CRC_BYTES;
   if (length < 1) throw new MalformedMessage('too short');
@@ -153,14 +155,14 @@ export function decodeMessage(bytes: Uint8Array): Message {
   if (crc32(bytes.subarray(0, length)) !== crc) throw new MalformedMessage('checksum');
   // An array of its own, so that no length field can reach beyond the body into the checksum or the pool behind it.
   const from = decoding.createDecoder(bytes.subarray(1, length));
-  let message: Message;
+  let decoded: Message;
   try {
-    message = readBody(bytes[0] as number, from);
+    decoded = readBody(bytes[0] as number, from);
   } catch (error) {
     if (error instanceof MalformedMessage) throw error;
     throw new MalformedMessage(error instanceof Error ? error.message : 'undecodable');
   }
   // A hello may be longer: a later version's fields come last.
-  if (message.type !== 'hello' && decoding.hasContent(from)) throw new MalformedMessage('trailing bytes');
-  return message;
+  if (decoded.type !== 'hello' && decoding.hasContent(from)) throw new MalformedMessage('trailing bytes');
+  return decoded;
 }

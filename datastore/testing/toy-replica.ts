@@ -3,7 +3,8 @@
  * disk, but the same rules of what may be applied when.
  */
 import type { LogId } from '../replica/types.ts';
-import type { Integration, OwnFrame, ReplicaPort } from '../gossip/types.ts';
+import { MalformedError } from '../replica/bytes.ts';
+import type { Integrated, OwnFrame, ReplicaPort } from '../gossip/types.ts';
 
 interface ToyRecord {
   readonly log: LogId;
@@ -17,11 +18,22 @@ interface ToyRecord {
 }
 
 const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
-const decode = (bytes: Uint8Array): unknown => JSON.parse(new TextDecoder().decode(bytes));
+function decode(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    throw new MalformedError('not JSON');
+  }
+}
+
+interface ToyFrame {
+  readonly sender: LogId;
+  readonly records: readonly ToyRecord[];
+  /** What the sender holds, and what it knows of others. */
+  readonly reports: readonly (readonly [LogId, readonly (readonly [LogId, number])[]])[];
+}
 
 export interface ToyOptions {
-  /** Records in one chunk of an answer. */
-  readonly chunkRecords?: number;
   /** Called when everything integrated should become durable. */
   readonly flush?: () => Promise<void>;
 }
@@ -33,7 +45,7 @@ export class ToyReplica implements ReplicaPort {
   damage = '';
   readonly logs = new Map<LogId, ToyRecord[]>();
   readonly #options: ToyOptions;
-  readonly #stages = new Map<number, ToyRecord[]>();
+  readonly #reports = new Map<LogId, readonly (readonly [LogId, number])[]>();
   readonly #listeners = new Set<(frame: OwnFrame) => void>();
   #lamport = 0;
 
@@ -47,7 +59,7 @@ export class ToyReplica implements ReplicaPort {
     const clock = this.#length(this.log) + 1;
     const record: ToyRecord = { log: this.log, clock, lamport: ++this.#lamport, key, value, deps: this.#clocks() };
     this.#add(record);
-    const frame: OwnFrame = { bytes: encode([record]), clock, records: 1 };
+    const frame: OwnFrame = { bytes: this.#frame([record]), clock };
     for (const fn of this.#listeners) fn(frame);
   }
 
@@ -68,33 +80,25 @@ export class ToyReplica implements ReplicaPort {
     return () => this.#listeners.delete(fn);
   }
 
-  integrate(frame: Uint8Array): Integration {
-    return this.#apply(decode(frame) as ToyRecord[]);
-  }
-
-  stage(stage: number, frame: Uint8Array, last: boolean): Integration {
-    const records = this.#stages.get(stage) ?? [];
-    this.#stages.set(stage, records);
-    records.push(...(decode(frame) as ToyRecord[]));
-    if (!last) return 'applied';
-    this.#stages.delete(stage);
-    this.damage = '';
-    return this.#apply(records);
-  }
-
-  unstage(stage: number): void {
-    this.#stages.delete(stage);
+  integrate(bytes: Uint8Array, from: LogId): Integrated {
+    const frame = decode(bytes) as ToyFrame;
+    if (frame.sender !== from) throw new MalformedError('sender');
+    for (const [log, held] of frame.reports) this.#reports.set(log, held);
+    const acks = frame.reports.map(([log, held]): [LogId, number] => [log, new Map(held).get(this.log) ?? 0]);
+    const result = this.#apply(frame.records);
+    if (result === 'known' && frame.records.length > 0) this.damage = '';
+    return { result, acks };
   }
 
   vector(): Uint8Array {
     return encode(this.#clocks());
   }
 
-  *missing(vector: Uint8Array | null): Iterator<Uint8Array> {
+  missing(vector: Uint8Array | null): Promise<Uint8Array | null> {
     const theirs = new Map(vector === null ? [] : (decode(vector) as [LogId, number][]));
     const records = [...this.logs.values()].flatMap((log) => log.slice(theirs.get(log[0]?.log ?? 0) ?? 0));
-    const size = this.#options.chunkRecords ?? 100;
-    for (let i = 0; i < records.length; i += size) yield encode(records.slice(i, i + size));
+    const frame = records.length === 0 ? null : this.#frame(records);
+    return this.flushed().then(() => frame);
   }
 
   digest(): Uint8Array {
@@ -105,20 +109,20 @@ export class ToyReplica implements ReplicaPort {
     return this.#options.flush?.() ?? Promise.resolve();
   }
 
+  get clock(): number {
+    return this.#length(this.log);
+  }
+
   report(): Uint8Array {
-    return this.vector();
+    return this.#frame([]);
   }
 
-  reported(report: Uint8Array): number {
-    return new Map(decode(report) as [LogId, number][]).get(this.log) ?? 0;
+  #frame(records: readonly ToyRecord[]): Uint8Array {
+    this.#reports.set(this.log, this.#clocks());
+    return encode({ sender: this.log, records, reports: [...this.#reports] } satisfies ToyFrame);
   }
 
-  /** Answers under way. */
-  get staged(): number {
-    return this.#stages.size;
-  }
-
-  #apply(records: readonly ToyRecord[]): Integration {
+  #apply(records: readonly ToyRecord[]): Integrated['result'] {
     const held = new Map(this.#clocks());
     const news: ToyRecord[] = [];
     for (const record of records) {

@@ -1,0 +1,92 @@
+/** The replica behind gossip's port: frames, vectors and digests as bytes. */
+import { limits } from '../limits.ts';
+import { MalformedError, Reader, Writer } from '../replica/bytes.ts';
+import { decodeFrame } from '../replica/frame.ts';
+import type { Frame } from '../replica/frame.ts';
+import { StaleDiskError } from '../replica/replica.ts';
+import type { Replica } from '../replica/replica.ts';
+import type { LogId } from '../replica/types.ts';
+import { readVector, writeLog, writeVector } from '../replica/vector.ts';
+import type { Integrated, OwnFrame, ReplicaPort } from './types.ts';
+
+export class ReplicaExchange implements ReplicaPort {
+  readonly #replica: Replica;
+  readonly #listeners = new Set<(frame: OwnFrame) => void>();
+  /** Frames that are tried again are decoded once. */
+  readonly #decoded = new WeakMap<Uint8Array, Frame>();
+
+  constructor(replica: Replica) {
+    this.#replica = replica;
+  }
+
+  /** Is to be the replica's `onFrame`. */
+  readonly frame = (bytes: Uint8Array): void => {
+    if (this.#listeners.size === 0) return;
+    const frame = { bytes, clock: this.clock };
+    for (const fn of this.#listeners) fn(frame);
+  };
+
+  get log(): LogId {
+    return this.#replica.log;
+  }
+
+  get clock(): number {
+    return this.#replica.vector().get(this.#replica.log)?.clock ?? 0;
+  }
+
+  get configNumber(): number {
+    return this.#replica.report().config;
+  }
+
+  onFrame(fn: (frame: OwnFrame) => void): () => void {
+    this.#listeners.add(fn);
+    return () => this.#listeners.delete(fn);
+  }
+
+  integrate(bytes: Uint8Array, from: LogId): Integrated {
+    const frame = this.#decoded.get(bytes) ?? decodeFrame(bytes);
+    if (frame.sender !== from) throw new MalformedError('a frame in the name of another member');
+    const own = this.#replica.log;
+    const acks = frame.reports.map((report): [LogId, number] => [report.log, report.held.get(own)?.clock ?? 0]);
+    try {
+      const result = this.#replica.integrate(frame);
+      if (result === 'waiting') this.#decoded.set(bytes, frame);
+      return { result, acks };
+    } catch (error) {
+      if (error instanceof StaleDiskError) return { result: 'stale', acks: [] };
+      throw error;
+    }
+  }
+
+  vector(): Uint8Array {
+    const sorted = [...this.#replica.vector()].filter(([, { clock }]) => clock > 0).sort(([a], [b]) => a - b);
+    const w = new Writer();
+    writeVector(w, new Map(sorted));
+    return w.take();
+  }
+
+  missing(vector: Uint8Array | null): Promise<Uint8Array | null> {
+    if (vector === null) return this.#replica.missing(new Map(), true);
+    const r = new Reader(vector);
+    const theirs = readVector(r);
+    r.end();
+    if (theirs.size > limits.vector_logs) throw new MalformedError('a vector of too many logs');
+    return this.#replica.missing(theirs);
+  }
+
+  digest(): Uint8Array {
+    const w = new Writer();
+    const held = this.#replica.vector();
+    const digests = [...this.#replica.digests()].filter(([log]) => (held.get(log)?.clock ?? 0) > 0);
+    for (const [log, digest] of digests.sort(([a], [b]) => a - b)) writeLog(w, log).varuint(digest);
+    return w.take();
+  }
+
+  flushed(): Promise<void> {
+    return this.#replica.flushed();
+  }
+
+  report(): Uint8Array {
+    return this.#replica.reportFrame();
+  }
+}
