@@ -23,6 +23,7 @@ export class Compactor {
   readonly #history: History;
   readonly #entry: (key: Key) => Entry | undefined;
   readonly #forget: (entry: Entry) => void;
+  readonly #freed: (bytes: number) => void;
   #target = -1;
   /** Physically done up to here. */
   #done = -1;
@@ -32,11 +33,18 @@ export class Compactor {
   #stopped = false;
   #waiters: Waiter[] = [];
 
-  constructor(clock: Pick<Clock, 'soon' | 'monotonicMs'>, history: History, entry: (key: Key) => Entry | undefined, forget: (entry: Entry) => void) {
+  constructor(
+    clock: Pick<Clock, 'soon' | 'monotonicMs'>,
+    history: History,
+    entry: (key: Key) => Entry | undefined,
+    forget: (entry: Entry) => void,
+    freed: (bytes: number) => void,
+  ) {
     this.#clock = clock;
     this.#history = history;
     this.#entry = entry;
     this.#forget = forget;
+    this.#freed = freed;
   }
 
   compact(revision: number): void {
@@ -80,7 +88,7 @@ export class Compactor {
       for (; position < stop; position++) {
         const entry = this.#entry(history.at(position).key);
         if (entry === undefined) continue;
-        entry.compact(target);
+        this.#freed(entry.compact(target));
         if (entry.empty) this.#forget(entry);
       }
       if (until !== Infinity && this.#clock.monotonicMs() >= until) break;

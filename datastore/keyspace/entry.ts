@@ -74,21 +74,30 @@ export class Entry implements Head {
     return before === null || before.deleted ? null : before;
   }
 
-  /** Forgets what a compaction at `revision` forgets: all but the last version up to it, and that, too, if it is a deletion. */
-  compact(revision: number): void {
-    const latest = this.latest;
-    if (latest === null) return;
+  /**
+   * Forgets what a compaction at `revision` forgets: all but the last version up to it, and that, too, if it is a deletion.
+   * @returns the bytes of what it forgot, as `Version.bytes` counts them
+   */
+  compact(revision: number): number {
+    const { latest, older } = this;
+    if (latest === null) return 0;
+    let freed = 0;
     if (latest.modRevision <= revision) {
+      for (const version of older ?? []) freed += version.bytes;
       this.older = null;
-      if (latest.deleted) this.latest = null;
-      return;
+      if (latest.deleted) {
+        freed += latest.bytes;
+        this.latest = null;
+      }
+      return freed;
     }
-    const older = this.older;
-    if (older === null) return;
+    if (older === null) return 0;
     let kept = this.#lowerBound(revision + 1);
     if (kept > 0 && !older[kept - 1]!.deleted) kept--;
+    for (let i = 0; i < kept; i++) freed += older[i]!.bytes;
     if (kept === older.length) this.older = null;
     else if (kept > 0) this.older = older.slice(kept);
+    return freed;
   }
 
   /** Nothing refers to this key any more. */

@@ -27,10 +27,13 @@ export interface KeyspaceOptions {
   readonly revision?: number;
   /** Everything below counts as compacted; -1, as in etcd: nothing is. */
   readonly compacted?: number;
-  /** Added to the version of local keys (`compact_rev_key`) when they are created. */
-  readonly localVersionBase?: number;
+  /** Added to the version of a local key (`compact_rev_key`) when it is created; asked for then, and the same at every replay. */
+  readonly localVersionBase?: () => number;
   readonly onConflict?: (conflict: Conflict) => void;
 }
+
+/** Ends a walk over the index (sorted-btree's forRange). */
+const STOP = { break: true };
 
 const compareKeys = (a: Key, b: Key): number => (a < b ? -1 : a > b ? 1 : 0);
 
@@ -47,17 +50,18 @@ export class Keyspace implements RecordSink {
   readonly #history = new History();
   readonly #leases = new LeaseIndex();
   readonly #compactor: Compactor;
-  readonly #localVersionBase: number;
+  readonly #localVersionBase: () => number;
   readonly #onConflict: (conflict: Conflict) => void;
   readonly #listeners: VisibleListener[] = [];
   #applied: number;
   #visible: number;
   #compacted: number;
+  #bytes = 0;
 
   constructor(options: KeyspaceOptions) {
     this.#applied = this.#visible = options.revision ?? 1;
     this.#compacted = options.compacted ?? -1;
-    this.#localVersionBase = options.localVersionBase ?? 0;
+    this.#localVersionBase = options.localVersionBase ?? (() => 0);
     this.#onConflict = options.onConflict ?? (() => {});
     this.system = new SystemSpace(this.#onConflict);
     this.#compactor = new Compactor(
@@ -65,6 +69,7 @@ export class Keyspace implements RecordSink {
       this.#history,
       (key) => this.#keys.get(key),
       (entry) => this.#forget(entry),
+      (bytes) => (this.#bytes -= bytes),
     );
   }
 
@@ -83,6 +88,11 @@ export class Keyspace implements RecordSink {
   /** Keys in the index, those of which only a tombstone is left included. */
   get size(): number {
     return this.#keys.size;
+  }
+
+  /** Logical size: keys and values of everything that is not compacted, deletions included, and a little for each. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   // ---- RecordSink: called by the replica, in the same order at first and at every replay ----
@@ -117,7 +127,7 @@ export class Keyspace implements RecordSink {
         entry.write = null;
       }
       const record = new DetachedRecord(0, LOCAL_LOG, revision, write);
-      if (this.#append(entry, record, record.writes[0]!, revision, this.#localVersionBase)) visible = true;
+      if (this.#append(entry, record, record.writes[0]!, revision, this.#localVersionBase())) visible = true;
       if (entry.empty) this.#forget(entry);
     }
     if (visible) this.#advance(revision);
@@ -240,6 +250,21 @@ export class Keyspace implements RecordSink {
   }
 
   /**
+   * The first keys of a range at a revision, at most `limit`, without counting the rest: for going through all keys a page at a time.
+   * @throws errCompacted, errFutureRev (above the applied revision)
+   */
+  page({ start, end }: { readonly start: Key; readonly end: Key }, limit: number, revision: number): KeyValue[] {
+    this.checkReadable(revision, this.#applied);
+    const kvs: KeyValue[] = [];
+    this.#walk(start, end, (_, entry) => {
+      const version = entry.at(revision);
+      if (version !== null) kvs.push(version);
+      return kvs.length < limit ? undefined : STOP;
+    });
+    return kvs;
+  }
+
+  /**
    * The changes of revisions `from` to `to` (default: the visible one), in order. Not before the compacted revision; exactly at it
    * is allowed, as in etcd, but then without what the keys were before.
    * The iterator may be kept while the keyspace changes; it throws errCompacted when a compaction overtakes it.
@@ -291,6 +316,7 @@ export class Keyspace implements RecordSink {
       history: this.#history,
       leases: this.#leases,
       entry: (key) => this.#entry(key),
+      loaded: (version) => (this.#bytes += version.bytes),
       restore: (applied, compacted) => {
         this.#applied = this.#visible = applied;
         this.#compacted = compacted;
@@ -317,6 +343,7 @@ export class Keyspace implements RecordSink {
     const leaseBefore = entry.live?.lease ?? 0n;
     const version = entry.append(record, write, revision, versionBase);
     if (version === null) return false;
+    this.#bytes += version.bytes;
     this.#history.append(version);
     if (leaseBefore !== write.lease) this.#leases.move(entry.key, leaseBefore, write.lease);
     return true;
@@ -337,7 +364,7 @@ export class Keyspace implements RecordSink {
     };
   }
 
-  #walk(start: Key, end: Key, visit: (key: Key, entry: Entry) => void): void {
+  #walk(start: Key, end: Key, visit: (key: Key, entry: Entry) => typeof STOP | void): void {
     if (end === '\0') {
       const last = this.#index.maxKey();
       if (last !== undefined) this.#index.forRange(start, last, true, visit);
@@ -353,6 +380,8 @@ export interface KeyspaceInside {
   readonly history: History;
   readonly leases: LeaseIndex;
   entry(key: Key): Entry;
+  /** A version has been put into an entry by a loader. */
+  loaded(version: Version): void;
   restore(applied: number, compacted: number): void;
 }
 

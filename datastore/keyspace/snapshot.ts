@@ -118,18 +118,20 @@ export class KeyspaceLoader {
 
   #key(input: decoding.Decoder): void {
     const key = readKey(input);
-    const { entry: entryOf, leases } = this.#keyspace.inside;
+    const { entry: entryOf, leases, loaded } = this.#keyspace.inside;
     const entry = entryOf(key);
     entry.phys = decoding.readVarUint(input);
     this.#head(input, Space.client, key, entry);
     if (decoding.readUint8(input) === 0) return;
-    entry.push(this.#version(input, key));
+    const version = this.#version(input, key);
+    entry.push(version);
+    loaded(version);
     leases.move(key, 0n, entry.live?.lease ?? 0n);
   }
 
   #change(input: decoding.Decoder): void {
     const key = readKey(input);
-    const { entry: entryOf, leases, history, keys } = this.#keyspace.inside;
+    const { entry: entryOf, leases, history, keys, loaded } = this.#keyspace.inside;
     const version = this.#version(input, key);
     if (version.modRevision <= this.#compacted) {
       // At the compacted revision: the key has it already as its base, or it was a deletion.
@@ -140,6 +142,7 @@ export class KeyspaceLoader {
     const entry = entryOf(key);
     const lease = entry.live?.lease ?? 0n;
     entry.push(version);
+    loaded(version);
     history.append(version);
     leases.move(key, lease, version.lease);
   }

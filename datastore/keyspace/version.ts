@@ -1,6 +1,7 @@
 import type { Context, LogId, Record, RecordWrite, Write } from '../replica/types.ts';
 import type { KeyValue } from './types.ts';
 
+const OVERHEAD_BYTES = 64;
 const EMPTY = new Uint8Array(0);
 const NO_CONTEXT: Context = new Map();
 
@@ -37,6 +38,10 @@ export class Version implements KeyValue {
   }
   get value(): Uint8Array {
     return valueOf(this.record, this.write);
+  }
+  /** What it counts towards the size of the store: key, value, and what is kept about them. */
+  get bytes(): number {
+    return this.write.key.length + Math.max(0, this.write.valueLength) + OVERHEAD_BYTES;
   }
 }
 
