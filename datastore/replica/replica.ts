@@ -24,6 +24,7 @@ import { Revisions } from './revisions.ts';
 import type { RevisionKind } from './revisions.ts';
 import { Stability } from './stability.ts';
 import type { Member } from './stability.ts';
+import { encodeState, StateLoader } from './state.ts';
 import { compareStamps, logId, logName, slotOf, Space } from './types.ts';
 import type { LogId, RecordSink, Stamp, Write } from './types.ts';
 import type { Held, Vector } from './vector.ts';
@@ -94,6 +95,7 @@ export class Replica {
   readonly #held = new Map<LogId, number>();
   readonly #handlers = new Map<string, (body: Uint8Array) => void>();
   #own: LogDoc | null = null;
+  #index: Map<LogId, Map<number, StoredRecord>> | null = null;
   #revisions: Revisions | null = null;
   #lamport = 0;
   #queue: Op[] = [];
@@ -129,6 +131,7 @@ export class Replica {
   start(journal: Journal): void {
     assert(!this.#started, 'started once');
     this.#started = true;
+    this.#index = null;
     this.#own?.own();
     this.#becomeDurable(this.#mark());
     this.#pipeline.start(journal);
@@ -296,7 +299,7 @@ export class Replica {
     if (gap) return 'gap';
     for (const [log, { clock }] of frame.dependencies) if (!this.#retired.has(log) && clockOf(log) < clock) return 'waiting';
     if (updates.length === 0) return 'known';
-    for (const update of updates) this.#log(update.log).inspect(update);
+    for (const update of updates) (this.#logs.get(update.log) ?? new LogDoc(update.log)).inspect(update);
     const revisions = this.#absorb(updates, null);
     void this.#submit({ kind: 'commit', updates, revisions });
     return 'applied';
@@ -366,6 +369,7 @@ export class Replica {
   /** Applies an entry of the journal again. @throws MalformedError; InvariantError if the outcome is not what it was */
   applyEntry(bytes: Uint8Array): void {
     assert(!this.#started, 'entries are replayed before the start');
+    this.#index = null;
     const entry = decodeEntry(bytes);
     switch (entry.kind) {
       case 'identity':
@@ -383,6 +387,67 @@ export class Replica {
       case 'note':
         return this.#noted(entry.name, entry.body);
     }
+  }
+
+  // ---- snapshots
+
+  /** The whole state but what others keep of it, in chunks of about a MiB. Blocks for long: run it off the serving thread. */
+  encodeState(): Iterable<Uint8Array> {
+    const identity = this.#own === null ? null : { log: this.#own.log, revisions: this.#rev().state, lamport: this.#lamport };
+    return encodeState({ identity, retired: this.#retired, logs: this.#logs.values() });
+  }
+
+  /** Takes what `encodeState` gave, chunk by chunk, before any entry. The sink is not called: it restores itself by `recordByStamp`. */
+  loader(): StateLoader {
+    assert(!this.#started && this.#own === null, 'a snapshot is loaded into an empty replica');
+    return new StateLoader({
+      header: (identity, retired) => {
+        for (const [log, held] of retired) {
+          this.#retired.set(log, held);
+          this.#held.set(log, held.lamport);
+        }
+        if (identity === null) return;
+        this.#identify(identity.log, identity.revisions.striding);
+        this.#revisions = new Revisions(identity.revisions);
+        this.#lamport = identity.lamport;
+      },
+      log: (log, { clock, lamport }, update) => {
+        const doc = this.#log(log);
+        doc.apply({ log, fromClock: 0, toClock: clock, lamport, update });
+        this.#held.set(log, lamport);
+        return doc;
+      },
+    });
+  }
+
+  /** All of `encodeState`'s chunks at once. */
+  async loadState(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
+    const loader = this.loader();
+    for await (const chunk of chunks) loader.chunk(chunk);
+    assert(loader.ended, 'a snapshot is loaded to its end');
+  }
+
+  /**
+   * The record of a stamp, if it is physically in a document. For loading and encoding snapshots: the first call after a change makes an
+   * index of all records.
+   */
+  recordByStamp(log: LogId, lamport: number): StoredRecord | undefined {
+    this.#index ??= this.#makeIndex();
+    return this.#index.get(log)?.get(lamport);
+  }
+
+  #makeIndex(): Map<LogId, Map<number, StoredRecord>> {
+    const index = new Map<LogId, Map<number, StoredRecord>>();
+    for (const doc of this.#logs.values()) {
+      for (const segment of doc.segments.values()) {
+        for (const record of segment.records) {
+          let log = index.get(record.log);
+          if (log === undefined) index.set(record.log, (log = new Map()));
+          log.set(record.lamport, record);
+        }
+      }
+    }
+    return index;
   }
 
   // ---- inside
@@ -449,6 +514,7 @@ export class Replica {
    * @returns the revision of each new record; 0 for those that used none
    */
   #absorb(updates: readonly LogUpdate[], recorded: readonly number[] | null): number[] {
+    this.#index = null;
     const known = new Map(this.#held);
     const fresh = new Map<string, StoredRecord>();
     const moved: [from: StoredRecord, to: StoredRecord][] = [];
@@ -496,6 +562,7 @@ export class Replica {
 
   /** Makes one group of everything that waits. What the owner forgets goes last: by then all that supersedes it is in the group. */
   #prepare(): Group | null {
+    this.#index = null;
     const ops = this.#queue;
     this.#queue = [];
     const own = this.#own;
