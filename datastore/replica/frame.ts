@@ -63,10 +63,7 @@ export function encodeFrame(frame: Frame): Uint8Array<ArrayBuffer> {
   }
   writeVector(w, frame.retired);
   w.varuint(frame.reports.length);
-  for (const { log, number, config, held } of frame.reports) {
-    writeLog(w, log).varuint(number).varuint(config);
-    writeVector(w, held);
-  }
+  for (const report of frame.reports) writeReport(w, report);
   return w.u32(crc32(w.view())).take();
 }
 
@@ -90,11 +87,7 @@ export function decodeFrame(bytes: Uint8Array): Frame {
   for (let n = r.count(10); n > 0; n--) updates.push(readUpdate(r, kind));
   const retired = readVector(r);
   const reports: Report[] = [];
-  for (let n = r.count(8); n > 0; n--) {
-    const log = readLog(r);
-    const number = r.varuint();
-    reports.push({ log, number, config: r.varuint(), held: readVector(r) });
-  }
+  for (let n = r.count(8); n > 0; n--) reports.push(readReport(r));
   r.end();
   return { kind, sender, dependencies, updates, retired, reports };
 }
@@ -111,4 +104,16 @@ function readUpdate(r: Reader, kind: FrameKind): LogUpdate {
   const update = message.bytes();
   message.end();
   return { log, fromClock, toClock, lamport, update };
+}
+
+export function writeReport(w: Writer, { log, number, config, held }: Report): void {
+  writeLog(w, log).varuint(number).varuint(config);
+  writeVector(w, held);
+}
+
+/** @throws MalformedError */
+export function readReport(r: Reader): Report {
+  const log = readLog(r);
+  const number = r.varuint();
+  return { log, number, config: r.varuint(), held: readVector(r) };
 }

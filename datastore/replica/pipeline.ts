@@ -67,6 +67,11 @@ export class Pipeline {
     return this.#next?.promise ?? Promise.reject(this.#failed);
   }
 
+  /** Everything submitted is on stable storage. */
+  get idle(): boolean {
+    return this.#next === null && this.#writing === null;
+  }
+
   /** Resolves when everything submitted so far is on stable storage. */
   flushed(): Promise<void> {
     return (this.#next ?? this.#writing)?.promise ?? (this.#failed === null ? Promise.resolve() : Promise.reject(this.#failed));

@@ -18,7 +18,8 @@ function make(slot = 0, striding = false, entries: readonly Uint8Array[] = []) {
   const frames: Uint8Array[] = [];
   const failures: unknown[] = [];
   const notes: string[] = [];
-  const replica = new Replica({ clock, sink, onFrame: (f) => frames.push(f), onFatal: (e) => failures.push(e) });
+  const replica = new Replica({ clock, sink, onFatal: (e) => failures.push(e) });
+  replica.onFrame((f) => frames.push(f.bytes));
   replica.onNote('test', (body) => notes.push(Buffer.from(body).toString()));
   for (const entry of entries) replica.applyEntry(entry);
   if (!replica.initialised) void replica.initialise({ slot, incarnation: 1000 + slot, striding });

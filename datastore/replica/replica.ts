@@ -48,10 +48,23 @@ export interface Identity {
 export interface ReplicaOptions {
   readonly clock: Clock;
   readonly sink: RecordSink;
-  /** Own updates that have just become durable, as an encoded frame for every peer. */
-  readonly onFrame?: (frame: Uint8Array) => void;
   /** The journal broke, or an invariant: the process must stop. */
   readonly onFatal?: (error: unknown) => void;
+}
+
+/** An own frame, given out once it is durable here. */
+export interface OwnFrame {
+  readonly bytes: Uint8Array;
+  /** The own log's clock after it. */
+  readonly clock: number;
+  /** Transactions in it. */
+  readonly records: number;
+}
+
+/** All that somebody lacks. It is not to leave this replica before it is durable here. */
+export interface Answer {
+  readonly durable: Promise<void>;
+  encode(): Uint8Array;
 }
 
 /**
@@ -84,7 +97,7 @@ const TICK_MS = 1_000;
 export class Replica {
   readonly #clock: Clock;
   readonly #sink: RecordSink;
-  readonly #onFrame: (frame: Uint8Array) => void;
+  readonly #onFrame = new Set<(frame: OwnFrame) => void>();
   readonly #pipeline: Pipeline;
   readonly #collector: Collector;
   readonly #stability = new Stability();
@@ -103,10 +116,9 @@ export class Replica {
   #started = false;
   #tick: Timer | null = null;
 
-  constructor({ clock, sink, onFrame, onFatal }: ReplicaOptions) {
+  constructor({ clock, sink, onFatal }: ReplicaOptions) {
     this.#clock = clock;
     this.#sink = sink;
-    this.#onFrame = onFrame ?? (() => {});
     this.#pipeline = new Pipeline(clock, () => this.#prepare(), onFatal ?? (() => {}));
     this.#collector = new Collector(sink, (stamp) => this.stable(stamp));
   }
@@ -191,6 +203,11 @@ export class Replica {
   /** Everything applied so far is durable. */
   flushed(): Promise<void> {
     return this.#pipeline.flushed();
+  }
+
+  /** Nothing decided waits for stable storage. */
+  get idle(): boolean {
+    return this.#pipeline.idle;
   }
 
   // ---- own changes
@@ -295,7 +312,7 @@ export class Replica {
       updates.push(update);
     }
     if ((frame.dependencies.get(own.log)?.clock ?? 0) > own.clock) throw new StaleDiskError(own.log);
-    for (const report of frame.reports) if (report.log !== own.log) this.#stability.report(report);
+    for (const report of frame.reports) this.reported(report);
     if (gap) return 'gap';
     for (const [log, { clock }] of frame.dependencies) if (!this.#retired.has(log) && clockOf(log) < clock) return 'waiting';
     if (updates.length === 0) return 'known';
@@ -315,26 +332,52 @@ export class Replica {
     return this.#durable.digests;
   }
 
+  /** Calls `fn` with every own frame from now on, in order. @returns a function that ends it */
+  onFrame(fn: (frame: OwnFrame) => void): () => void {
+    this.#onFrame.add(fn);
+    return () => void this.#onFrame.delete(fn);
+  }
+
   /**
-   * Everything that a replica with this vector lacks, in all logs, with deletions, as one encoded frame; null if that is nothing. With
-   * `repair`, everything there is. Resolves once all of it is durable here.
+   * Everything that a replica with this vector lacks now, in all logs, with deletions; null if that is nothing. With `repair`, everything
+   * there is.
    */
-  async missing(theirs: ReadonlyMap<LogId, { readonly clock: number }>, repair = false): Promise<Uint8Array | null> {
+  answer(theirs: ReadonlyMap<LogId, { readonly clock: number }>, repair = false): Answer | null {
     const updates: LogUpdate[] = [];
-    const waiting = this.#pipeline.flushed();
     for (const log of this.#logs.values()) {
       const clock = repair ? 0 : (theirs.get(log.log)?.clock ?? 0);
       if (clock < log.clock) updates.push(log.updateSince(clock));
     }
-    const dependencies = this.#vector();
-    await waiting;
     if (updates.length === 0) return null;
-    return this.#encode(repair ? FrameKind.repair : FrameKind.antiEntropy, updates, dependencies, [...this.#stability.reports, this.report()]);
+    const dependencies = this.#vector();
+    const kind = repair ? FrameKind.repair : FrameKind.antiEntropy;
+    return { durable: this.flushed(), encode: () => this.#encode(kind, updates, dependencies, this.#allReports()) };
+  }
+
+  /** The same as one encoded frame, once it is durable. */
+  async missing(theirs: ReadonlyMap<LogId, { readonly clock: number }>, repair = false): Promise<Uint8Array | null> {
+    const answer = this.answer(theirs, repair);
+    await answer?.durable;
+    return answer?.encode() ?? null;
   }
 
   /** A frame without updates that says what is durable here, and what others have said. */
   reportFrame(): Uint8Array {
-    return this.#encode(FrameKind.antiEntropy, [], new Map(), [...this.#stability.reports, this.report()]);
+    return this.#encode(FrameKind.antiEntropy, [], new Map(), this.#allReports());
+  }
+
+  #allReports(): Report[] {
+    return [...this.#stability.reports, this.report()];
+  }
+
+  /** What a member says it durably holds. */
+  reported(report: Report): void {
+    if (report.log !== this.log) this.#stability.report(report);
+  }
+
+  /** Number of the membership configuration known here. */
+  get config(): number {
+    return this.#stability.config;
   }
 
   /** What this replica durably holds. Its number is the sum of all clocks: it grows, also across restarts. */
@@ -569,9 +612,11 @@ export class Replica {
     const entries: Uint8Array[] = [];
     const sent: LogUpdate[] = [];
     let run: OwnWrite[] = [];
+    let records = 0;
     const push = (rewrite: Rewrite | null) => {
       const update = this.#push(run, rewrite);
       sent.push(update);
+      records += run.length;
       entries.push(encodeEntry({ kind: 'commit', updates: [update], revisions: run.map((w) => w.revision) }));
       run = [];
     };
@@ -591,7 +636,7 @@ export class Replica {
       entries,
       durable: () => this.#becomeDurable(mark),
       after: () => {
-        if (sent.length > 0) this.#onFrame(this.#encode(FrameKind.push, sent, mark.vector, [this.report()]));
+        if (sent.length > 0) this.#send(sent, mark.vector, records);
       },
     };
   }
@@ -627,6 +672,12 @@ export class Replica {
     this.#durable = mark;
     this.#stability.moved();
     if (advanced) this.#sink.durable(mark.revision);
+  }
+
+  #send(updates: readonly LogUpdate[], dependencies: Vector, records: number): void {
+    if (this.#onFrame.size === 0) return;
+    const bytes = this.#encode(FrameKind.push, updates, dependencies, [this.report()]);
+    for (const fn of this.#onFrame) fn({ bytes, clock: updates.at(-1)!.toClock, records });
   }
 
   #encode(kind: FrameKind, updates: readonly LogUpdate[], dependencies: Vector, reports: readonly Report[]): Uint8Array {
