@@ -29,10 +29,10 @@ export interface ServiceContext extends Replica {
 export const overheadBytes = 512 * 1_024;
 
 /**
- * There is no consensus and so no term. A constant above 0 keeps clients content that take 0 for "no leader yet"; it never
- * changes, because there never is another leader: each replica is its own.
+ * There is no consensus and so no term. This is the one that a new etcd has when its first leader is elected; it never changes,
+ * because there never is another leader: each replica is its own.
  */
-export const raftTerm = 1n;
+export const raftTerm = 2n;
 
 export function serviceContext(replica: Replica, rest: Pick<ServiceContext, 'clock' | 'log' | 'versions' | 'requestBytesMax'>): ServiceContext {
   return { ...replica, ...rest, header: new HeaderCodec(replica.cluster.clusterId, replica.cluster.memberId, raftTerm) };

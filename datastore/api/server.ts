@@ -6,6 +6,7 @@ import type { EtcdError } from '../errors.ts';
 import type { Clock } from '../host/host.ts';
 import type { Logger } from '../host/log.ts';
 import { type Replica, overheadBytes, serviceContext } from './context.ts';
+import { gateway } from './gateway/gateway.ts';
 import { healthHandler, probeHandlers } from './http/health.ts';
 import { router } from './http/router.ts';
 import { type HttpHandler, asResponse, sendJson } from './http/types.ts';
@@ -13,7 +14,7 @@ import { allServices, alwaysOn } from './services/all.ts';
 import { Listener, type Traffic } from './transport/listener.ts';
 import { GrpcServer } from './transport/server.ts';
 import type { Certificates } from './transport/tls.ts';
-import { type CallObserver, unobserved } from './transport/types.ts';
+import { type CallObserver, type Method, unobserved } from './transport/types.ts';
 import type { Versions } from './types.ts';
 
 export interface ApiOptions {
@@ -65,18 +66,21 @@ export class ApiServer {
     get.set('/version', (_request, response) =>
       sendJson(response, 200, { etcdserver: versions.etcd, etcdcluster: versions.cluster, storage: versions.cluster, edgestore: versions.edgestore }),
     );
-    this.#http = router({ get, gateway: null }, log);
+    const refuse = ({ service }: Method) => (alwaysOn.has(service) ? null : replica.serving.refusal());
+    const messageBytesMax = requestBytesMax + overheadBytes;
+    const json = options.gateway ? gateway({ methods, clock, log, observer, refuse, messageBytesMax }) : null;
+    this.#http = router({ get, gateway: json }, log);
     this.#grpc = new GrpcServer({
       clock,
       log,
       methods,
       observer,
-      messageBytesMax: requestBytesMax + overheadBytes,
+      messageBytesMax,
       concurrentStreamsMax: options.concurrentStreamsMax,
       keepaliveIntervalMs: options.keepaliveIntervalMs,
       keepaliveTimeoutMs: options.keepaliveTimeoutMs,
       onRequest: (request: Http2ServerRequest, response: Http2ServerResponse) => this.#http(request, asResponse(response)),
-      refuse: ({ service }) => (alwaysOn.has(service) ? null : replica.serving.refusal()),
+      refuse,
     });
   }
 

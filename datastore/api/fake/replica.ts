@@ -73,7 +73,7 @@ export class FakeReplica implements Replica {
   };
 
   readonly watch: WatchHub = {
-    open: (output) => {
+    open: (output: WatchOutput) => {
       const stream = new FakeStream(this, output);
       this.streams.add(stream);
       return stream;

@@ -19,3 +19,4 @@ const server = new ApiServer({
   removeFile: () => Promise.resolve(),
 });
 await server.open({ client: parseAddresses(`http://127.0.0.1:${process.argv[2] ?? 2379}`), http: [], metrics: [], certificates: null });
+process.once('SIGTERM', () => void server.stop());
