@@ -1,9 +1,10 @@
 import { expect, test } from '@jest/globals';
 import { limits } from '../limits.ts';
-import { ToyCluster } from '../testing/toy-cluster.ts';
+import { GossipCluster } from '../testing/gossip-cluster.ts';
+import { toys } from '../testing/toy-replica.ts';
 
 test('three replicas converge', async () => {
-  const cluster = new ToyCluster(1, 3);
+  const cluster = new GossipCluster(toys, 1, 3);
   const [a, b, c] = await cluster.startAll();
   a!.replica.put('x', 'from a');
   b!.replica.put('y', 'from b');
@@ -14,7 +15,7 @@ test('three replicas converge', async () => {
 });
 
 test('a single write on an idle link is pushed at once', async () => {
-  const cluster = new ToyCluster(2, 3, { delayMs: 10, jitterMs: 0 });
+  const cluster = new GossipCluster(toys, 2, 3, { delayMs: 10, jitterMs: 0 });
   const [a] = await cluster.startAll();
   await cluster.clock.run(3_000);
   a!.replica.put('x', '1');
@@ -24,7 +25,7 @@ test('a single write on an idle link is pushed at once', async () => {
 });
 
 test('many writes go out in few messages', async () => {
-  const cluster = new ToyCluster(3, 2);
+  const cluster = new GossipCluster(toys, 3, 2);
   const [a] = await cluster.startAll();
   await cluster.clock.run(1_000);
   const before = cluster.net.stats.messages;
@@ -40,7 +41,7 @@ test('many writes go out in few messages', async () => {
 
 test('each pair has exactly one link', async () => {
   for (let seed = 10; seed < 30; seed++) {
-    const cluster = new ToyCluster(seed, 4, { jitterMs: 200 });
+    const cluster = new GossipCluster(toys, seed, 4, { jitterMs: 200 });
     await cluster.startAll();
     await cluster.clock.run(10_000);
     for (const x of cluster.names) for (const y of cluster.names) if (x !== y) expect([seed, cluster.net.linksBetween(x, y)]).toEqual([seed, 1]);

@@ -11,20 +11,12 @@ import type { Integrated, OwnFrame, ReplicaPort } from './types.ts';
 
 export class ReplicaExchange implements ReplicaPort {
   readonly #replica: Replica;
-  readonly #listeners = new Set<(frame: OwnFrame) => void>();
   /** Frames that are tried again are decoded once. */
   readonly #decoded = new WeakMap<Uint8Array, Frame>();
 
   constructor(replica: Replica) {
     this.#replica = replica;
   }
-
-  /** Is to be the replica's `onFrame`. */
-  readonly frame = (bytes: Uint8Array): void => {
-    if (this.#listeners.size === 0) return;
-    const frame = { bytes, clock: this.clock };
-    for (const fn of this.#listeners) fn(frame);
-  };
 
   get log(): LogId {
     return this.#replica.log;
@@ -35,12 +27,11 @@ export class ReplicaExchange implements ReplicaPort {
   }
 
   get configNumber(): number {
-    return this.#replica.report().config;
+    return this.#replica.config;
   }
 
   onFrame(fn: (frame: OwnFrame) => void): () => void {
-    this.#listeners.add(fn);
-    return () => this.#listeners.delete(fn);
+    return this.#replica.onFrame(fn);
   }
 
   integrate(bytes: Uint8Array, from: LogId): Integrated {

@@ -3,6 +3,7 @@
  * disk, but the same rules of what may be applied when.
  */
 import type { LogId } from '../replica/types.ts';
+import type { MakeSubject, Subject } from './gossip-cluster.ts';
 import { MalformedError } from '../replica/bytes.ts';
 import type { Integrated, OwnFrame, ReplicaPort } from '../gossip/types.ts';
 
@@ -33,25 +34,26 @@ interface ToyFrame {
   readonly reports: readonly (readonly [LogId, readonly (readonly [LogId, number])[]])[];
 }
 
-export interface ToyOptions {
-  /** Called when everything integrated should become durable. */
-  readonly flush?: () => Promise<void>;
-}
-
-export class ToyReplica implements ReplicaPort {
+export class ToyReplica implements ReplicaPort, Subject {
   readonly log: LogId;
   configNumber = 1;
   /** Spoils the digest, as damage would. */
   damage = '';
   readonly logs = new Map<LogId, ToyRecord[]>();
-  readonly #options: ToyOptions;
   readonly #reports = new Map<LogId, readonly (readonly [LogId, number])[]>();
   readonly #listeners = new Set<(frame: OwnFrame) => void>();
   #lamport = 0;
 
-  constructor(log: LogId, options: ToyOptions = {}) {
+  constructor(log: LogId) {
     this.log = log;
-    this.#options = options;
+  }
+
+  get port(): ReplicaPort {
+    return this;
+  }
+
+  disk(): ToyReplica {
+    return this;
   }
 
   /** Writes, and gives the frame out. */
@@ -106,7 +108,7 @@ export class ToyReplica implements ReplicaPort {
   }
 
   flushed(): Promise<void> {
-    return this.#options.flush?.() ?? Promise.resolve();
+    return Promise.resolve();
   }
 
   get clock(): number {
@@ -152,3 +154,6 @@ export class ToyReplica implements ReplicaPort {
     return [...this.logs].map(([log, records]): [LogId, number] => [log, records.length]).sort((a, b) => a[0] - b[0]);
   }
 }
+
+/** Toys; a toy's disk is the toy itself. */
+export const toys: MakeSubject<ToyReplica> = (log, _clock, _random, disk) => (disk instanceof ToyReplica ? disk : new ToyReplica(log));
