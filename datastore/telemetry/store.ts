@@ -15,6 +15,11 @@ export interface StoreFigures {
   readonly watchStreams: number;
   readonly slowWatchers: number;
   readonly pendingEvents: number;
+  readonly eventsSent: number;
+  /** Writes beaten by a concurrent one, by the rule that decided. */
+  readonly conflicts: ReadonlyMap<string, number>;
+  readonly connections: number;
+  readonly calls: number;
   /** Of this replica, by etcd's names (NOSPACE). */
   readonly alarms: readonly string[];
   readonly serving: boolean;
@@ -44,6 +49,10 @@ export function storeMetrics(metrics: Metrics, figures: () => StoreFigures): voi
   metrics.read('etcd_debugging_mvcc_watch_stream_total', () => figures().watchStreams);
   metrics.read('etcd_debugging_mvcc_slow_watcher_total', () => figures().slowWatchers);
   metrics.read('etcd_debugging_mvcc_pending_events_total', () => figures().pendingEvents);
+  metrics.read('etcd_debugging_mvcc_events_total', () => figures().eventsSent);
+  metrics.readEach('edgestore_merge_conflicts_total', () => [...figures().conflicts].map(([rule, count]) => [[rule], count] as const));
+  metrics.read('edgestore_client_connections', () => figures().connections);
+  metrics.read('edgestore_calls_in_flight', () => figures().calls);
   metrics.readEach('edgestore_alarm', () => figures().alarms.map((type) => [[type], 1] as const));
   metrics.read('etcd_server_has_leader', () => (figures().serving ? 1 : 0));
 }
