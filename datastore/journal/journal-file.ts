@@ -1,7 +1,7 @@
 import type { Clock, Disk, DiskFile, Timer } from '../host/host.ts';
 import { isFull } from './errors.ts';
 import { journalPath, temporaryPath } from './folder.ts';
-import { FILE_HEADER_BYTES, Magic, RECORD_HEADER_BYTES, VERSION, encodeFileHeader } from './format.ts';
+import { FILE_HEADER_BYTES, Magic, VERSION, encodeFileHeader } from './format.ts';
 import { DiskFullError } from './types.ts';
 
 /** See limits.ts, whose values are the defaults. */
@@ -172,18 +172,21 @@ export class JournalFile {
     } catch (error) {
       if (!isFull(error)) throw error;
       this.#starved = true;
-      await this.#invalidate();
+      await this.#erase(record.length);
       throw new DiskFullError();
     }
     this.#tail += record.length;
     if (this.#ahead < this.#goal / 2) this.#extendInBackground();
   }
 
-  /** Makes sure that no record is found at the tail, however much of a failed write reached the disk. */
-  async #invalidate(): Promise<void> {
+  /**
+   * Leaves nothing of a failed write at the tail, however much of it reached the disk: neither may it be found as a record, nor may its
+   * remains stand in a file that is followed by a newer one.
+   */
+  async #erase(length: number): Promise<void> {
     await this.#extending;
     try {
-      await this.#file.writeDurable([new Uint8Array(RECORD_HEADER_BYTES)], this.#tail);
+      await fillWithZeros(this.#file, this.#tail, this.#tail + length, length);
     } catch (error) {
       if (!isFull(error)) throw error;
       await this.#file.truncate(this.#tail);

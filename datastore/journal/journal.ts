@@ -98,7 +98,10 @@ class DiskJournal implements Journal {
   #snapshotAtBytes = 0;
   #waiting: Waiting[] = [];
   #rotation: Rotation | undefined;
-  #pumping: Promise<void> | undefined;
+  /** True from the first append until nothing waits. */
+  #working = false;
+  /** Resolves when the work that was begun last is done. */
+  #idle: Promise<void> = Promise.resolve();
   #scratch: Buffer;
   #fatal: Error | undefined;
   #closed = false;
@@ -177,37 +180,38 @@ class DiskJournal implements Journal {
     if (this.#closed) return;
     this.#closed = true;
     this.#abort.abort(new Error('the journal is closing'));
-    await this.#pumping;
+    await this.#idle;
     await this.#snapshotting?.catch(() => {});
-    await this.#pumping;
-    await this.#file.close();
-    await this.#lock.unlock();
+    await this.#idle;
+    try {
+      await this.#file.close();
+    } finally {
+      await this.#lock.unlock();
+    }
   }
 
   /** One write at a time: whatever comes meanwhile goes out together with the next. */
   #pump(): void {
-    this.#pumping ??= this.#work().then(
-      () => (this.#pumping = undefined),
-      (error: Error) => {
-        this.#pumping = undefined;
-        this.#fail(error);
-      },
-    );
+    if (this.#working) return;
+    this.#working = true;
+    this.#idle = this.#work();
   }
 
   async #work(): Promise<void> {
-    while (this.#fatal === undefined) {
-      const rotation = this.#rotation;
-      if (rotation !== undefined) {
+    try {
+      while (this.#fatal === undefined) {
+        const rotation = this.#rotation;
         this.#rotation = undefined;
-        await this.#rotate(rotation);
+        if (rotation !== undefined) await this.#rotate(rotation);
+        const batch = this.#takeBatch();
+        if (batch.length > 0) await this.#writeBatch(batch);
+        else if (this.#rotation === undefined) return;
       }
-      const batch = this.#takeBatch();
-      if (batch.length === 0) {
-        if (this.#rotation === undefined) return;
-        continue;
-      }
-      await this.#writeBatch(batch);
+    } catch (error) {
+      this.#fail(error as Error);
+    } finally {
+      // In the same turn in which nothing was found waiting: an append after it starts the work anew.
+      this.#working = false;
     }
   }
 
@@ -240,9 +244,9 @@ class DiskJournal implements Journal {
       await this.#file.append(record);
       this.#options.observer?.fsync((clock.monotonicMs() - begunMs) / 1_000, length);
     } catch (error) {
+      if (!(error instanceof DiskFullError)) this.#fail(error as Error);
       for (const waiting of batch) waiting.reject(error as Error);
-      if (error instanceof DiskFullError) return;
-      throw error;
+      return;
     }
     this.#sequence++;
     const stats = this.#files.get(this.#file.number)!;
@@ -266,15 +270,14 @@ class DiskJournal implements Journal {
     try {
       // All records of the old file are on stable storage: this runs between writes.
       this.#setFile(await prepared.commit(this.#sequence, this.#host.random.uint32()));
+      await old.seal();
+      this.#files.get(old.number)!.diskBytes = old.allocatedBytes;
+      await old.close();
+      resolve();
     } catch (error) {
+      if (!(error instanceof DiskFullError)) this.#fail(error as Error);
       reject(error as Error);
-      if (error instanceof DiskFullError) return;
-      throw error;
     }
-    await old.seal();
-    this.#files.get(old.number)!.diskBytes = old.allocatedBytes;
-    await old.close();
-    resolve();
   }
 
   #setFile(file: JournalFile): void {

@@ -1,11 +1,8 @@
 /** Reads one journal file and judges what stands behind its last good record. */
 import { crc32 } from 'node:zlib';
 import { DamagedError, NewerVersionError } from './errors.ts';
-import {
-  ALIGN, FILE_HEADER_BYTES, Magic, RECORD_HEADER_BYTES, VERSION,
-  alignUp, decodeEntries, decodeFileHeader, decodeRecordHeader, readSequence,
-} from './format.ts';
-import type { FileHeader } from './format.ts';
+import { ALIGN, FILE_HEADER_BYTES, RECORD_HEADER_BYTES, VERSION, alignUp, decodeEntries, decodeFileHeader, decodeRecordHeader, readSequence } from './format.ts';
+import type { FileHeader, Magic } from './format.ts';
 import type { Reader } from './reader.ts';
 import type { Slicer } from './slicer.ts';
 
