@@ -57,6 +57,24 @@ export const limits = {
   journal_retry_ms: 1_000,
   /** A snapshot is made when this much, or the size of the last snapshot if that is more, has been written since. */
   snapshot_min_bytes: 64 * 1_048_576,
+  /** Leases that end in one go, and the pause before the next: 1,000 a second, as etcd's. */
+  lease_expire_batch: 100,
+  lease_expire_pause_ms: 100,
+  /** When ending leases, or deleting what they left, is tried again after the replica could not write. */
+  lease_retry_ms: 1_000,
+  /** How often leases look whether the other keepers can be reached. */
+  lease_look_ms: 1_000,
+  /** A lease whose keeper is out of reach ends this long after its TTL, and later by a step for every slot up to seven. */
+  lease_takeover_grace_ms: 10_000,
+  lease_takeover_step_ms: 1_000,
+  /** Keys that bear a lease that is no more are deleted after this. */
+  lease_orphan_ms: 2_000,
+  /** Remaining times go to the journal at most this often, */
+  lease_checkpoint_ms: 5_000,
+  /** … more rarely if there are many leases (this many for each millisecond between two checkpoints), */
+  lease_checkpoint_per_ms: 2,
+  /** … and, if only time has passed, when it is this share of the shortest TTL. */
+  lease_checkpoint_share: 0.05,
   /** How long one slice of background work may hold the event loop. */
   slice_ms: 5,
 
