@@ -48,7 +48,9 @@ describe('settings', () => {
     expect(settings(...cluster, 'b', '--slot-base=10')).toMatchObject({ slot: 11 });
     expect(settings(...cluster, 'b', '--slot=7', '--slot-base=10')).toMatchObject({ slot: 7 });
     expect(settings(...cluster, 'b', '--initial-cluster-state=existing')).toMatchObject({ joining: true });
+    expect(settings(...cluster, 'b', '--slot-base=10', '--slot=7').initialCluster.map(({ name, slot }) => [name, slot])).toEqual([['a', 10], ['b', 7], ['c', 12]]);
     expect(settings('--strided-revisions').alone).toBe(false);
+    expect(settings('--local-keys=/a/,ü').localKeys).toEqual(['/a/', '\xc3\xbc']);
   });
 
   test.each([

@@ -43,6 +43,7 @@ export const options = [
 
   replication('slot', 'string', '', `Slot of this replica, 0 to ${limits.slots - 1}; default: --slot-base plus the ordinal (trailing -N of the name, else its place among the sorted names of --initial-cluster).`),
   replication('slot-base', 'integer', '0', 'First slot of this cluster or site. Sites that replicate with each other need ranges of their own.', { max: limits.slots - 1 }),
+  replication('local-keys', 'list', '', 'Prefixes of keys that each replica keeps for itself: never replicated.'),
   replication('strided-revisions', 'flag', 'false', 'Count revisions in strides that name their replica from the first one on, also alone. For a replica that others will join.'),
 
   compaction('auto-compaction-mode', 'string', 'periodic', "'periodic': --auto-compaction-retention is a time; 'revision': a count of revisions.", { choices: ['periodic', 'revision'] }),

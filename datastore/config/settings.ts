@@ -36,7 +36,8 @@ export interface Settings {
   readonly listenMetricsUrls: readonly Address[];
   readonly advertiseClientUrls: readonly string[];
   readonly advertisePeerUrls: readonly string[];
-  readonly initialCluster: readonly Member[];
+  /** This replica among them. */
+  readonly initialCluster: readonly (Member & { readonly slot: number })[];
   readonly initialClusterToken: string;
   /** True: this replica joins; it serves nobody before it has caught up. */
   readonly joining: boolean;
@@ -46,6 +47,8 @@ export interface Settings {
   readonly slot: number;
   /** One member and no discovery: revisions count by one, as etcd's. */
   readonly alone: boolean;
+  /** Prefixes, one character per byte. */
+  readonly localKeys: readonly string[];
   /** undefined: no certificate was given. */
   readonly clientTls: TlsFiles | undefined;
   readonly peerTls: TlsFiles | undefined;
@@ -184,15 +187,18 @@ function autoCompaction(reader: Reader, alone: boolean): Settings['autoCompactio
   return value === 0 ? { mode: 'off', retention: 0 } : { mode, retention: value };
 }
 
-function slotOf(reader: Reader, name: string, members: readonly Member[]): number {
+/** The slot of each member by name; this replica's own may be given. */
+function slots(reader: Reader, name: string, members: readonly Member[]): Map<string, number> {
+  const base = reader.integer('slot-base');
+  const byName = new Map([...ordinals(members.map((member) => member.name))].map(([member, ordinal]) => [member, base + ordinal]));
   if (reader.text('slot') !== '') {
     const slot = parseInteger(reader.text('slot'), 0, limits.slots - 1);
     if (slot === undefined) throw new ConfigError(`invalid value "${reader.text('slot')}" for flag --slot: must be an integer from 0 to ${limits.slots - 1}`);
-    return slot;
+    byName.set(name, slot);
   }
-  const slot = reader.integer('slot-base') + (ordinals(members.map((member) => member.name)).get(name) ?? 0);
-  if (slot >= limits.slots) throw new ConfigError(`slot ${slot} (--slot-base plus the ordinal of ${name}) is above ${limits.slots - 1}`);
-  return slot;
+  const own = byName.get(name) ?? 0;
+  if (own >= limits.slots) throw new ConfigError(`slot ${own} (--slot-base plus the ordinal of ${name}) is above ${limits.slots - 1}`);
+  return byName;
 }
 
 function logLevel(text: string): Level {
@@ -250,6 +256,9 @@ export function settingsFrom({ values }: Given): Settings {
   const joining = reader.text('initial-cluster-state') === 'existing';
   const alone = initialCluster.length === 1 && !joining && !reader.flag('strided-revisions');
 
+  const slotByName = slots(reader, name, initialCluster);
+  const slot = (member: string): number => slotByName.get(member) ?? 0;
+
   const clientTls = tlsFiles(reader, '');
   const peerTls = tlsFiles(reader, 'peer-');
   const tlsWanted = [...listenClientUrls, ...reader.urls('listen-client-http-urls'), ...reader.urls('listen-metrics-urls')].find((address) => address.tls);
@@ -270,13 +279,14 @@ export function settingsFrom({ values }: Given): Settings {
     listenMetricsUrls: listen('listen-metrics-urls'),
     advertiseClientUrls: advertise('advertise-client-urls', 'in the format "host:port", "unix:/path/to/socket" or "unixs:/path/to/socket"'),
     advertisePeerUrls,
-    initialCluster,
+    initialCluster: initialCluster.map((member) => ({ ...member, slot: slot(member.name) })),
     initialClusterToken: token,
     joining,
     clusterId: clusterId(initialCluster.map((member) => member.id)),
     memberId: own.id,
-    slot: slotOf(reader, name, initialCluster),
+    slot: slot(name),
     alone,
+    localKeys: reader.list('local-keys').map((prefix) => Buffer.from(prefix, 'utf8').toString('latin1')),
     clientTls,
     peerTls,
     quota_bytes: reader.integer('quota-backend-bytes') || limits.quota_bytes,
