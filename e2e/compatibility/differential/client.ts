@@ -1,0 +1,79 @@
+/** A client that sends any message as it is and reports errors as they are: no retries, no client-side checks. */
+import { Client, credentials, status } from '@grpc/grpc-js';
+import type { ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
+import * as rpc from '../../../datastore/api/generated/etcdserverpb/rpc.ts';
+import type { Plain } from './plain.ts';
+import { plain } from './plain.ts';
+
+/** What the generated code offers for a message. */
+export interface Codec<T> {
+  encode(message: T): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): T;
+  fromPartial(object: object): T;
+}
+
+const unary = {
+  range: ['/etcdserverpb.KV/Range', rpc.RangeRequest, rpc.RangeResponse],
+  put: ['/etcdserverpb.KV/Put', rpc.PutRequest, rpc.PutResponse],
+  delete: ['/etcdserverpb.KV/DeleteRange', rpc.DeleteRangeRequest, rpc.DeleteRangeResponse],
+  txn: ['/etcdserverpb.KV/Txn', rpc.TxnRequest, rpc.TxnResponse],
+  compact: ['/etcdserverpb.KV/Compact', rpc.CompactionRequest, rpc.CompactionResponse],
+  leaseGrant: ['/etcdserverpb.Lease/LeaseGrant', rpc.LeaseGrantRequest, rpc.LeaseGrantResponse],
+  leaseRevoke: ['/etcdserverpb.Lease/LeaseRevoke', rpc.LeaseRevokeRequest, rpc.LeaseRevokeResponse],
+  leaseTimeToLive: ['/etcdserverpb.Lease/LeaseTimeToLive', rpc.LeaseTimeToLiveRequest, rpc.LeaseTimeToLiveResponse],
+  leaseLeases: ['/etcdserverpb.Lease/LeaseLeases', rpc.LeaseLeasesRequest, rpc.LeaseLeasesResponse],
+} as const satisfies Record<string, readonly [string, unknown, unknown]>;
+
+export type Call = keyof typeof unary;
+
+const serializer = <T>(codec: Codec<T>) => (message: T): Buffer => Buffer.from(codec.encode(message).finish());
+const deserializer = <T>(codec: Codec<T>) => (bytes: Buffer): T => codec.decode(bytes);
+
+const TIMEOUT_MS = 20_000;
+
+export class EtcdClient {
+  readonly #client: Client;
+
+  /** @param endpoint http://host:port */
+  constructor(endpoint: string) {
+    this.#client = new Client(endpoint.replace('http://', ''), credentials.createInsecure(), { 'grpc.max_receive_message_length': -1 });
+  }
+
+  /** The answer, or the error's code and text. */
+  call(call: Call, request: object): Promise<Plain> {
+    const [path, input, output] = unary[call] as unknown as [string, Codec<object>, Codec<object>];
+    return new Promise((resolve) => {
+      this.#client.makeUnaryRequest(path, serializer(input), deserializer(output), input.fromPartial(request), { deadline: Date.now() + TIMEOUT_MS }, (error, answer) => {
+        resolve(error === null ? plain(answer) : plainError(error));
+      });
+    });
+  }
+
+  watch(): ClientDuplexStream<rpc.WatchRequest, rpc.WatchResponse> {
+    return this.#client.makeBidiStreamRequest('/etcdserverpb.Watch/Watch', serializer(rpc.WatchRequest), deserializer(rpc.WatchResponse));
+  }
+
+  /** One renewal on a stream of its own. */
+  keepAlive(id: bigint): Promise<Plain> {
+    const stream = this.#client.makeBidiStreamRequest(
+      '/etcdserverpb.Lease/LeaseKeepAlive',
+      serializer(rpc.LeaseKeepAliveRequest),
+      deserializer(rpc.LeaseKeepAliveResponse),
+      { deadline: Date.now() + TIMEOUT_MS },
+    );
+    return new Promise((resolve) => {
+      stream.on('data', (answer: rpc.LeaseKeepAliveResponse) => {
+        resolve(plain(answer));
+        stream.end();
+      });
+      stream.on('error', (error: ServiceError) => resolve(plainError(error)));
+      stream.write(rpc.LeaseKeepAliveRequest.fromPartial({ ID: id }));
+    });
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+}
+
+export const plainError = (error: ServiceError): Plain => ({ error: status[error.code], text: error.details });
