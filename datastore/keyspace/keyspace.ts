@@ -52,7 +52,7 @@ export class Keyspace implements RecordSink {
   readonly #compactor: Compactor;
   readonly #localVersionBase: () => number;
   readonly #onConflict: (conflict: Conflict) => void;
-  readonly #listeners: VisibleListener[] = [];
+  #listeners: readonly VisibleListener[] = [];
   #applied: number;
   #visible: number;
   #compacted: number;
@@ -206,9 +206,10 @@ export class Keyspace implements RecordSink {
 
   // ---- Reading ----
 
-  /** Called in `durable`, once it is visible, with all changes of whole revisions; empty if the counter only moved. */
-  onVisible(listener: VisibleListener): void {
-    this.#listeners.push(listener);
+  /** Called in `durable`, once it is visible, with all changes of whole revisions; empty if the counter only moved. Returns what ends it. */
+  onVisible(listener: VisibleListener): () => void {
+    this.#listeners = [...this.#listeners, listener];
+    return () => (this.#listeners = this.#listeners.filter((other) => other !== listener));
   }
 
   /**
@@ -287,6 +288,17 @@ export class Keyspace implements RecordSink {
   keysOfLease(lease: bigint, applied = false): Key[] {
     const keys = [...this.#leases.keysOf(lease)];
     return applied ? keys : keys.filter((key) => this.get(key)?.lease === lease);
+  }
+
+  /** Every lease that some key hangs on, applied state. */
+  leasesWithKeys(): Iterable<bigint> {
+    return this.#leases.all.keys();
+  }
+
+  /** The revision after which `count` visible changes came; 0 if there were not so many. */
+  revisionBefore(count: number): number {
+    const position = this.#history.position(this.#visible + 1) - 1 - count;
+    return position < this.#history.start ? 0 : this.#history.at(position).modRevision;
   }
 
   // ---- Compaction ----

@@ -1,0 +1,30 @@
+/** What a revision that a client brings means on this replica: DESIGN.md, Revisions. */
+import type { Keyspace } from '../keyspace/keyspace.ts';
+import type { Replica } from '../replica/replica.ts';
+import type { RevisionPolicy } from '../txn/types.ts';
+import type { CheckRevision } from '../watch/source.ts';
+
+export const revisionPolicy = (replica: Replica): RevisionPolicy => ({
+  get striding() {
+    return replica.revisions.striding;
+  },
+  classify: (revision) => replica.classify(revision),
+});
+
+/**
+ * For watches: a revision that this replica did not issue is answered as compacted, at the current revision; if it is above the current one
+ * the counter moves above it first, so that what the client sees next is higher than what it knew.
+ */
+export const watchRevisionCheck = (replica: Replica, keyspace: Keyspace): CheckRevision => (revision) => {
+  switch (replica.classify(revision)) {
+    case 'own':
+    case 'future':
+      return 'ok';
+    case 'compacted':
+      return { compacted: keyspace.visibleRevision };
+    case 'foreign': {
+      const moved = replica.advanceAbove(revision);
+      return { compacted: moved?.revision ?? keyspace.visibleRevision };
+    }
+  }
+};

@@ -1,0 +1,7 @@
+/** Has snapshots made off the serving thread, by a worker that reads the files and knows nothing else. */
+import type { SnapshotJob } from '../journal/build-snapshot.ts';
+import type { Workers } from '../host/workers.ts';
+
+/** For `JournalOptions.makeSnapshot`. */
+export const snapshotsByWorker = (workers: Workers) => (job: SnapshotJob, signal: AbortSignal): Promise<void> =>
+  workers.run(new URL('./snapshot-worker.ts', import.meta.url), job, signal);

@@ -1,0 +1,218 @@
+/** One replica's whole state, wired: opened from its data folder, changed only through here, closed in order. */
+import type { Host } from '../host/host.ts';
+import type { Logger } from '../host/log.ts';
+import type { Workers } from '../host/workers.ts';
+import { buildSnapshot } from '../journal/build-snapshot.ts';
+import type { SnapshotJob } from '../journal/build-snapshot.ts';
+import { openJournal } from '../journal/journal.ts';
+import type { Journal } from '../journal/types.ts';
+import type { Keyspace } from '../keyspace/keyspace.ts';
+import { Lessor } from '../lease/lessor.ts';
+import type { Replica } from '../replica/replica.ts';
+import type { LogId, Write } from '../replica/types.ts';
+import { Engine } from '../txn/engine.ts';
+import type { Committer } from '../txn/types.ts';
+import { createWatchHub } from '../watch/hub.ts';
+import type { WatchHub } from '../watch/types.ts';
+import { Alarms } from './alarms.ts';
+import { AutoCompaction } from './auto-compaction.ts';
+import { COMPACT_KEY, compactKeyWrite, localKeys } from './compact-key.ts';
+import { leasePorts } from './lease-ports.ts';
+import { Machine } from './machine.ts';
+import { Maintenance } from './maintenance.ts';
+import { Members } from './members.ts';
+import { Quota } from './quota.ts';
+import { revisionPolicy, watchRevisionCheck } from './revision-policy.ts';
+import { snapshotsByWorker } from './snapshots.ts';
+import type { StoreOptions, StoreStats } from './types.ts';
+
+/** Whether the disk has the cluster's data: see gossip/bootstrap.ts. */
+export type Readiness = 'empty' | 'ready';
+
+/**
+ * Recovers the folder's state, or makes an empty one with an identity of its own.
+ * @param workers where snapshots are made; null: right here (in a simulation)
+ * @throws what a person must look at: DamagedError, NewerVersionError, LockedError, the disk's error
+ */
+export async function openStore(host: Host, options: StoreOptions, log: Logger, workers: Workers | null): Promise<Store> {
+  const fatal = (error: unknown): void => options.onFatal?.(error);
+  let onFrame: (frame: Uint8Array) => void = () => {};
+  const machine = new Machine({
+    clock: host.clock,
+    onFrame: (frame) => onFrame(frame),
+    onFatal: fatal,
+    ...(options.onConflict === undefined ? {} : { onConflict: options.onConflict }),
+  });
+  const makeSnapshot = workers === null
+    ? async (job: SnapshotJob, signal: AbortSignal) => {
+        const copy = new Machine({ clock: host.clock });
+        await buildSnapshot(host, job, copy, signal);
+        copy.close();
+      }
+    : snapshotsByWorker(workers);
+  const journal = await openJournal(host, options.dataDir, machine, {
+    log,
+    makeSnapshot,
+    onFatal: fatal,
+    ...(options.journalObserver === undefined ? {} : { observer: options.journalObserver }),
+  });
+  const store = new Store(host, options, log, machine, journal, (fn) => (onFrame = fn));
+  await store.start();
+  return store;
+}
+
+export class Store {
+  readonly replica: Replica;
+  readonly keyspace: Keyspace;
+  readonly kv: Engine;
+  readonly watch: WatchHub;
+  readonly leases: Lessor;
+  readonly cluster: Members;
+  readonly alarms: Alarms;
+  readonly maintenance: Maintenance;
+  /** Sets who is given each own frame that has become durable. */
+  readonly onFrame: (fn: (frame: Uint8Array) => void) => void;
+  readonly #host: Host;
+  readonly #options: StoreOptions;
+  readonly #log: Logger;
+  readonly #machine: Machine;
+  readonly #journal: Journal;
+  readonly #compaction: AutoCompaction;
+  #logs = new Map<number, LogId>();
+
+  constructor(host: Host, options: StoreOptions, log: Logger, machine: Machine, journal: Journal, onFrame: (fn: (frame: Uint8Array) => void) => void) {
+    this.#host = host;
+    this.#options = options;
+    this.#log = log;
+    this.#machine = machine;
+    this.#journal = journal;
+    this.onFrame = onFrame;
+    const { replica, keyspace } = machine;
+    this.replica = replica;
+    this.keyspace = keyspace;
+    const commitSystem = (writes: readonly Write[]): Promise<void> => replica.commit(writes).durable;
+    this.alarms = new Alarms(keyspace.system, commitSystem);
+    const quota = new Quota(this.alarms, options.self.id, {
+      quotaBytes: options.quotaBytes,
+      usedBytes: () => keyspace.bytes,
+      diskWritable: () => replica.writable,
+      onError: (error) => log.error('the NOSPACE alarm cannot be raised', { error }),
+    });
+    this.leases = new Lessor(host, leasePorts({ replica, keyspace, notes: machine.notes, quota, peerReachable: options.peerReachable ?? (() => false) }), log);
+    const policy = revisionPolicy(replica);
+    this.kv = new Engine(keyspace, committer(replica), policy, {
+      leaseExists: (id) => this.leases.exists(id),
+      isLocal: options.alone ? () => false : localKeys(options.localKeys),
+      writable: (adds) => quota.check(adds),
+      txnOps: options.txnOps,
+    });
+    this.watch = createWatchHub(host, keyspace, watchRevisionCheck(replica, keyspace), { progressIntervalMs: options.watchProgressMs });
+    this.cluster = new Members(options.clusterId, options.self, options.members, keyspace.system, commitSystem);
+    this.maintenance = new Maintenance({ clock: host.clock, keyspace, journal, alarms: this.alarms, quotaBytes: options.quotaBytes });
+    this.#compaction = new AutoCompaction(host.clock, {
+      get visibleRevision() { return keyspace.visibleRevision; },
+      get compactedRevision() { return keyspace.compactedRevision; },
+      revisionBefore: (count) => keyspace.revisionBefore(count),
+      compactTo: (revision) => this.#compactTo(revision),
+    }, options.autoCompaction, (error) => log.warn('compaction failed', { error }));
+  }
+
+  /** Recovery is over. Called by `openStore`. */
+  async start(): Promise<void> {
+    const { replica } = this;
+    const { self, alone } = this.#options;
+    replica.start(this.#journal);
+    if (!replica.initialised) {
+      await replica.initialise({ slot: self.slot, incarnation: this.#host.random.uint32(), striding: !alone });
+    } else if (replica.slot !== self.slot) {
+      throw new Error(`the data folder belongs to slot ${replica.slot}, this replica is told to be slot ${self.slot}`);
+    }
+    // The keyspace knows the revision of its last change; the counter may stand above it.
+    if (this.keyspace.appliedRevision < replica.currentRevision) this.keyspace.advanced(replica.currentRevision);
+    this.keyspace.durable(replica.currentRevision);
+    if (!alone && !replica.revisions.striding) await replica.stride();
+    this.#logs.set(self.slot, replica.log);
+    this.#tellMembers();
+    this.leases.open(this.#machine.notes.get('lease') ?? null);
+    if (this.readiness === 'ready') await this.#serveable();
+  }
+
+  /** Does this disk have the cluster's data? */
+  get readiness(): Readiness {
+    return this.#machine.notes.get('readiness') === undefined ? 'empty' : 'ready';
+  }
+
+  /**
+   * From now on this disk has the cluster's data. Resolves when that is durable and clients may come.
+   * @param caughtUp it came from peers: the revisions of this incarnation start above what any earlier one can have issued
+   */
+  async becomeReady(caughtUp: boolean): Promise<void> {
+    if (this.readiness === 'ready') return;
+    if (caughtUp && this.replica.revisions.striding) this.replica.beginIncarnation();
+    await this.#machine.notes.put('readiness', new Uint8Array([1]));
+    await this.#serveable();
+  }
+
+  /** A member's present log has become known. */
+  learnLog(slot: number, log: LogId): void {
+    if (this.#logs.get(slot) === log) return;
+    this.#logs.set(slot, log);
+    this.#tellMembers();
+  }
+
+  get stats(): StoreStats {
+    return {
+      usedBytes: this.keyspace.bytes,
+      diskBytes: this.#journal.stats.diskBytes,
+      keys: this.keyspace.size,
+      leases: this.leases.stats.leases,
+      revision: this.keyspace.visibleRevision,
+      compactedRevision: this.keyspace.compactedRevision,
+    };
+  }
+
+  /** Everything decided is durable afterwards, and the folder is free for another process. */
+  async close(): Promise<void> {
+    this.#compaction.stop();
+    this.watch.closeAll();
+    await this.leases.close();
+    await this.replica.stop();
+    this.#machine.close();
+    await this.#journal.close();
+  }
+
+  async #serveable(): Promise<void> {
+    if (!this.#options.alone && this.keyspace.get(COMPACT_KEY, this.keyspace.appliedRevision) === null) {
+      this.replica.commitLocal([compactKeyWrite(this.keyspace.compactedRevision)]);
+    }
+    await this.cluster.publish();
+    await this.replica.flushed();
+    this.#compaction.run();
+  }
+
+  #tellMembers(): void {
+    this.replica.setMembers(this.#options.members.map(({ slot }) => ({ slot, log: this.#logs.get(slot) ?? null })));
+  }
+
+  /** This replica's own compaction, as another apiserver's would be. */
+  async #compactTo(revision: number): Promise<void> {
+    if (!this.#options.alone) this.replica.commitLocal([compactKeyWrite(revision)]);
+    await this.replica.compact(revision);
+    this.#log.info('compacted', { revision });
+  }
+}
+
+/** What transactions need of the replica. */
+function committer(replica: Replica): Committer {
+  return {
+    nextRevision: () => replica.nextRevision,
+    commit(writes, local) {
+      // Both go into one group commit, so both are durable and visible together or not at all; the local ones have the higher revision.
+      const replicated = writes.length > 0 ? replica.commit(writes).durable : undefined;
+      return local.length > 0 ? replica.commitLocal(local).durable : (replicated ?? replica.flushed());
+    },
+    flushed: () => replica.flushed(),
+    compact: (revision) => replica.compact(revision),
+    advanceAbove: (revision) => replica.advanceAbove(revision)?.durable ?? Promise.resolve(),
+  };
+}
