@@ -1,23 +1,20 @@
 /**
- * What the owner forgets of its own log (REPLICATION.md, rules 6 to 8). A sealed segment more than half of which is dead is rewritten: what
- * lives is appended at the head with its stamps, the segment is deleted in the same Yjs transaction. Each copy is thereby paid for by a
- * dead record at least as large, so the work per write is constant.
+ * What the owner forgets of its own log (REPLICATION.md, rules 6 to 8). Segments with much dead in them (garbage.ts) are rewritten: what lives is
+ * appended at the head with its stamps, the segment is deleted in the same Yjs transaction.
  *
  * A superseded record is dead at once. A deletion is dead when it is stable, its key's only head, and nothing else of its key is physically
  * here; since nobody says when that becomes true, segments with deletions are looked through in turn.
  */
-import { limits } from '../limits.ts';
 import type { LogDoc } from './log-doc.ts';
 import { decodeRecord, encodeSubset } from './record.ts';
 import type { StoredRecord } from './record.ts';
-import type { Segment } from './segment.ts';
+import type { Segment, Shape } from './segment.ts';
 import type { RecordSink, RecordWrite, Stamp } from './types.ts';
 
-/** What becomes of one record of a segment that is rewritten: `to` null means that nothing of it lives. `lost` are the writes left behind. */
+/** What becomes of one record of a segment that is rewritten: `to`, with perhaps fewer writes, is written at the head; null: nothing of it lives. */
 export interface Fate {
   readonly from: StoredRecord;
   readonly to: StoredRecord | null;
-  readonly lost: readonly RecordWrite[];
 }
 
 export interface Rewrite {
@@ -33,10 +30,20 @@ export class Collector {
   /** Where the search for forgettable deletions goes on: segments are visited in turn. */
   #visited: Iterator<Segment> | null = null;
   #sinceVisit = 0;
+  /** Segments that half go once their forgettable deletions are dropped. */
+  readonly #forgettable = new Set<Segment>();
 
-  constructor(sink: Questions, stable: (stamp: Stamp) => boolean) {
+  readonly #shape: Shape;
+
+  constructor(sink: Questions, stable: (stamp: Stamp) => boolean, shape: Shape) {
+    this.#shape = shape;
     this.#sink = sink;
     this.#stable = stable;
+  }
+
+  /** Worth a transaction of its own? */
+  waiting(log: LogDoc): boolean {
+    return this.#forgettable.size > 0 || log.garbage.due;
   }
 
   /**
@@ -45,16 +52,14 @@ export class Collector {
    */
   due(log: LogDoc, appended: number): Rewrite | null {
     this.#sinceVisit += appended;
-    if (this.#sinceVisit >= limits.segment_records) this.search(log);
-    if (log.mostlyDead.size === 0) return null;
-    let copies = limits.segment_records / 2 + appended;
-    const segments: Segment[] = [];
-    for (const segment of log.mostlyDead) {
-      log.mostlyDead.delete(segment);
-      segments.push(segment);
-      copies -= segment.records.length / 2;
-      if (copies <= 0) break;
+    if (this.#sinceVisit >= this.#shape.segmentRecords) this.search(log);
+    const segments = log.garbage.take(this.#shape.segmentBytes / 4);
+    for (const segment of this.#forgettable) {
+      if (segments.length > 0) break;
+      this.#forgettable.delete(segment);
+      if (segment.sealed) segments.push(segment);
     }
+    if (segments.length === 0) return null;
     return { segments, fates: segments.flatMap((segment) => segment.records.map((record) => this.#fate(record))) };
   }
 
@@ -69,7 +74,7 @@ export class Collector {
         return;
       }
       const segment = next.value;
-      if (segment.sealed && segment.tombstones > 0 && this.#freed(segment) * 2 >= segment.cost) log.mostlyDead.add(segment);
+      if (segment.sealed && segment.tombstones > 0 && this.#freed(segment) * 2 >= segment.cost) this.#forgettable.add(segment);
     }
   }
 
@@ -86,8 +91,8 @@ export class Collector {
 
   #fate(from: StoredRecord): Fate {
     const kept = from.writes.filter((write) => this.#keep(from, write));
-    if (kept.length === 0) return { from, to: null, lost: from.writes };
-    if (kept.length === from.writes.length) return { from, to: decodeRecord(from.bytes), lost: [] };
-    return { from, to: decodeRecord(encodeSubset(from, kept)), lost: from.writes.filter((write) => !kept.includes(write)) };
+    if (kept.length === 0) return { from, to: null };
+    if (kept.length === from.writes.length) return { from, to: decodeRecord(from.bytes) };
+    return { from, to: decodeRecord(encodeSubset(from, kept)) };
   }
 }

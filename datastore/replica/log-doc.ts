@@ -11,12 +11,13 @@
  * arrival); the caller compares clocks before Yjs sees a byte. Deletions move no clock, therefore a transaction that deletes always appends.
  */
 import * as Y from 'yjs';
-import { limits } from '../limits.ts';
 import { assert } from './assert.ts';
 import { MalformedError } from './bytes.ts';
+import { Garbage } from './garbage.ts';
 import { crcOf, decodeRecord } from './record.ts';
 import type { StoredRecord } from './record.ts';
-import { Segment } from './segment.ts';
+import { Segment, usualShape } from './segment.ts';
+import type { Shape } from './segment.ts';
 import { incarnationOf, logName } from './types.ts';
 import type { LogId } from './types.ts';
 
@@ -49,8 +50,8 @@ export class LogDoc {
   /** Highest Lamport counter of the owner's records seen, dropped ones included. */
   lamport = 0;
   readonly segments = new Map<number, Segment>();
-  /** Sealed segments more than half of which is dead. Filled for every log, used by the owner. */
-  readonly mostlyDead = new Set<Segment>();
+  /** What the owner might rewrite. */
+  readonly garbage = new Garbage();
   records = 0;
   bytes = 0;
   /** Two sums over the records present, independent of order. */
@@ -66,8 +67,11 @@ export class LogDoc {
   #update: Uint8Array | null = null;
   #touched: Y.YEvent<never>[] = [];
 
-  constructor(log: LogId) {
+  readonly #shape: Shape;
+
+  constructor(log: LogId, shape: Shape = usualShape) {
     this.log = log;
+    this.#shape = shape;
     // A document belongs to one log and so has one client; the incarnation is as unique as the log needs.
     this.client = incarnationOf(log);
     this.#root = this.#doc.getMap<Group>(ROOT);
@@ -93,7 +97,7 @@ export class LogDoc {
     this.#owned = true;
     for (const segment of this.segments.values()) {
       if (segment.number === this.#nextSegment - 1 && !segment.full) this.#head = segment;
-      else segment.seal();
+      else this.garbage.seal(segment);
     }
   }
 
@@ -122,7 +126,7 @@ export class LogDoc {
       // Y.Array.push copies: take the copy, or every value is held twice.
       const stored = segment.array.slice(start);
       for (let i = 0; i < run.length; i++) run[i]!.bytes = stored[i]!;
-      if (segment.full) segment.seal();
+      if (segment.full) this.garbage.seal(segment);
     }
     for (const segment of remove) this.#forget(segment);
     assert(this.#update !== null, 'a transaction that writes makes an update');
@@ -211,15 +215,15 @@ export class LogDoc {
 
   /** The group that a segment belongs to, made if it is missing; without a number that of the segment to come. */
   #headGroup(number = this.#nextSegment): Group {
-    const name = String(Math.floor(number / limits.group_segments));
+    const name = String(Math.floor(number / this.#shape.groupSegments));
     let group = this.#root.get(name);
     if (group === undefined) this.#root.set(name, (group = new Y.Map() as Group));
     return group;
   }
 
   #segment(number: number, array: Y.Array<Uint8Array>): Segment {
-    const group = Math.floor(number / limits.group_segments);
-    const segment = new Segment(group, number, array, (s) => this.mostlyDead.add(s));
+    const segment = new Segment(number, array, this.#shape, this.garbage);
+    const { group } = segment;
     this.segments.set(number, segment);
     this.#arrays.set(array, segment);
     this.#groupSizes.set(group, (this.#groupSizes.get(group) ?? 0) + 1);
@@ -238,13 +242,13 @@ export class LogDoc {
   #delete(segment: Segment): void {
     const size = this.#groupSizes.get(segment.group)! - 1;
     this.#groupSizes.set(segment.group, size);
-    if (size === 0 && (segment.group + 1) * limits.group_segments <= this.#nextSegment) this.#root.delete(String(segment.group));
+    if (size === 0 && (segment.group + 1) * this.#shape.groupSegments <= this.#nextSegment) this.#root.delete(String(segment.group));
     else this.#root.get(String(segment.group))!.delete(String(segment.number));
   }
 
   #forget(segment: Segment): void {
     this.segments.delete(segment.number);
-    this.mostlyDead.delete(segment);
+    this.garbage.remove(segment);
     this.#arrays.delete(segment.array);
     if (this.#groupSizes.get(segment.group) === 0) this.#groupSizes.delete(segment.group);
     for (const record of segment.records) {

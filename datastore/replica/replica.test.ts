@@ -3,7 +3,7 @@ import { LwwSink } from '../testing/lww-sink.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { MemoryJournal } from '../testing/memory-journal.ts';
 import { decodeFrame } from './frame.ts';
-import { Replica } from './replica.ts';
+import { Replica, StaleDiskError } from './replica.ts';
 import type { Write } from './types.ts';
 
 const put = (key: string, value: string): Write => ({ space: 0, key, value: new Uint8Array(Buffer.from(value)), lease: 0n });
@@ -142,6 +142,38 @@ describe('frames', () => {
     expect(b.sink.get('k')).toBe('3');
     await b.clock.settle();
     expect(await a.replica.missing(b.replica.vector())).toBeNull();
+  });
+
+  test('an answer leaves only once all of it is durable', async () => {
+    const [a, b] = [make(1, true), make(2, true)];
+    await a.clock.settle();
+    a.journal.held = true;
+    a.replica.commit([put('k', '1')]);
+    await a.clock.settle();
+    let answer: Uint8Array | null = null;
+    void a.replica.missing(b.replica.vector()).then((frame) => (answer = frame));
+    await a.clock.settle();
+    expect([answer, a.replica.vector().get(a.replica.log)!.clock]).toEqual([null, 0]);
+    a.journal.release();
+    await a.clock.settle();
+    expect(b.replica.integrate(decodeFrame(answer!))).toBe('applied');
+    expect(b.sink.get('k')).toBe('1');
+  });
+
+  test('a peer that holds more of the own log than this disk: the disk is an old copy', async () => {
+    const a = make(1, true);
+    a.replica.commit([put('k', '1')]);
+    await a.clock.settle();
+    const old = [...a.journal.durable];
+    a.replica.commit([put('k', '2')]);
+    await a.clock.settle();
+    const b = make(2, true);
+    for (const frame of a.frames) b.replica.integrate(decodeFrame(frame));
+    b.replica.commit([put('x', '1')]);
+    await b.clock.settle();
+    const restored = make(1, true, old);
+    expect(() => restored.replica.integrate(decodeFrame(b.frames[0]!))).toThrow(StaleDiskError);
+    expect(restored.sink.state()).toBe('k=1');
   });
 
   test('an effect waits for its cause', async () => {

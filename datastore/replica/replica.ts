@@ -22,6 +22,8 @@ import { RecordWriter } from './record.ts';
 import type { StoredRecord } from './record.ts';
 import { Revisions } from './revisions.ts';
 import type { RevisionKind } from './revisions.ts';
+import { usualShape } from './segment.ts';
+import type { Shape } from './segment.ts';
 import { Stability } from './stability.ts';
 import type { Member } from './stability.ts';
 import { encodeState, StateLoader } from './state.ts';
@@ -48,6 +50,10 @@ export interface Identity {
 export interface ReplicaOptions {
   readonly clock: Clock;
   readonly sink: RecordSink;
+  /** The same as calling `onFrame` at once, for one who wants the bytes only. */
+  readonly onFrame?: (frame: Uint8Array) => void;
+  /** How large the parts of the documents are; tests make them small. */
+  readonly shape?: Shape;
   /** The journal broke, or an invariant: the process must stop. */
   readonly onFatal?: (error: unknown) => void;
 }
@@ -95,6 +101,7 @@ interface Mark {
 const TICK_MS = 1_000;
 
 export class Replica {
+  readonly #shape: Shape;
   readonly #clock: Clock;
   readonly #sink: RecordSink;
   readonly #onFrame = new Set<(frame: OwnFrame) => void>();
@@ -116,11 +123,13 @@ export class Replica {
   #started = false;
   #tick: Timer | null = null;
 
-  constructor({ clock, sink, onFatal }: ReplicaOptions) {
+  constructor({ clock, sink, onFrame, onFatal, shape }: ReplicaOptions) {
+    this.#shape = shape ?? usualShape;
     this.#clock = clock;
     this.#sink = sink;
+    if (onFrame !== undefined) this.onFrame(({ bytes }) => onFrame(bytes));
     this.#pipeline = new Pipeline(clock, () => this.#prepare(), onFatal ?? (() => {}));
-    this.#collector = new Collector(sink, (stamp) => this.stable(stamp));
+    this.#collector = new Collector(sink, (stamp) => this.stable(stamp), this.#shape);
   }
 
   // ---- life
@@ -316,7 +325,7 @@ export class Replica {
     if (gap) return 'gap';
     for (const [log, { clock }] of frame.dependencies) if (!this.#retired.has(log) && clockOf(log) < clock) return 'waiting';
     if (updates.length === 0) return 'known';
-    for (const update of updates) (this.#logs.get(update.log) ?? new LogDoc(update.log)).inspect(update);
+    for (const update of updates) (this.#logs.get(update.log) ?? new LogDoc(update.log, this.#shape)).inspect(update);
     const revisions = this.#absorb(updates, null);
     void this.#submit({ kind: 'commit', updates, revisions });
     return 'applied';
@@ -511,7 +520,7 @@ export class Replica {
 
   #log(log: LogId): LogDoc {
     let doc = this.#logs.get(log);
-    if (doc === undefined) this.#logs.set(log, (doc = new LogDoc(log)));
+    if (doc === undefined) this.#logs.set(log, (doc = new LogDoc(log, this.#shape)));
     return doc;
   }
 
@@ -579,9 +588,9 @@ export class Replica {
       this.#held.set(doc.log, Math.max(this.#held.get(doc.log) ?? 0, doc.lamport));
       this.#lamport = Math.max(this.#lamport, doc.lamport);
     }
-    for (const [from, to] of moved) this.#moved(from, to);
+    // First what supersedes, then what goes because of it: the order in which the owner did it.
     const revisions = [...fresh.values()].sort(compareStamps).map((record) => this.#give(record));
-    for (const record of gone) this.#sink.dropped(record, record.writes);
+    this.#relocate(moved, gone);
     if (recorded !== null) assert(recorded.length === revisions.length && recorded.every((r, i) => r === revisions[i]), 'replay gives the same revisions');
     return revisions;
   }
@@ -594,13 +603,18 @@ export class Replica {
     return revision;
   }
 
-  #moved(from: StoredRecord, to: StoredRecord): void {
-    this.#sink.moved(from, to);
-    if (to.writes.length === from.writes.length) return;
-    this.#sink.dropped(
-      from,
-      from.writes.filter((a) => !to.writes.some((b) => a.key === b.key && a.space === b.space)),
-    );
+  /** Tells the sink what has moved and what is gone, in the order of stamps. */
+  #relocate(moved: [from: StoredRecord, to: StoredRecord][], gone: StoredRecord[]): void {
+    for (const [from, to] of moved.sort(([a], [b]) => compareStamps(a, b))) {
+      this.#sink.moved(from, to);
+      if (to.writes.length === from.writes.length) continue;
+      const kept = new Set(to.writes.map((write) => write.space + write.key));
+      this.#sink.dropped(
+        from,
+        from.writes.filter((write) => !kept.has(write.space + write.key)),
+      );
+    }
+    for (const record of gone.sort(compareStamps)) this.#sink.dropped(record, record.writes);
   }
 
   /** Makes one group of everything that waits. What the owner forgets goes last: by then all that supersedes it is in the group. */
@@ -645,13 +659,15 @@ export class Replica {
   #push(run: readonly OwnWrite[], rewrite: Rewrite | null): LogUpdate {
     const own = this.#ownLog();
     const records = run.map((w) => w.record);
-    const copies: StoredRecord[] = [];
-    for (const { to } of rewrite?.fates ?? []) if (to !== null) copies.push(to);
-    const update = own.write(copies.length === 0 ? records : [...copies, ...records], rewrite?.segments ?? [], records.at(-1)?.lamport ?? 0);
-    for (const { from, to, lost } of rewrite?.fates ?? []) {
-      if (to !== null) this.#moved(from, to);
-      else this.#sink.dropped(from, lost);
+    const moved: [from: StoredRecord, to: StoredRecord][] = [];
+    const gone: StoredRecord[] = [];
+    for (const { from, to } of rewrite?.fates ?? []) {
+      if (to === null) gone.push(from);
+      else moved.push([from, to]);
     }
+    const all = moved.length === 0 ? records : [...moved.map(([, to]) => to), ...records];
+    const update = own.write(all, rewrite?.segments ?? [], records.at(-1)?.lamport ?? 0);
+    this.#relocate(moved, gone);
     return update;
   }
 
@@ -689,6 +705,6 @@ export class Replica {
     this.#tick = this.#clock.after(TICK_MS, () => this.#onTick());
     if (this.#own === null) return;
     this.#collector.search(this.#own, 4);
-    if (this.#own.mostlyDead.size > 0) void this.#pipeline.submit();
+    if (this.#collector.waiting(this.#own)) void this.#pipeline.submit();
   }
 }

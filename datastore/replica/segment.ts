@@ -1,7 +1,21 @@
 /** One segment of a log document, as this replica sees it: its records in order, and how much of them is alive. */
 import type * as Y from 'yjs';
 import { limits } from '../limits.ts';
+import type { Garbage } from './garbage.ts';
 import type { Place, StoredRecord } from './record.ts';
+
+/** How large the parts of a document are. Only its owner goes by it; a reader takes what comes. */
+export interface Shape {
+  readonly segmentRecords: number;
+  readonly segmentBytes: number;
+  readonly groupSegments: number;
+}
+
+export const usualShape: Shape = {
+  segmentRecords: limits.segment_records,
+  segmentBytes: limits.segment_bytes,
+  groupSegments: limits.group_segments,
+};
 
 export class Segment implements Place {
   readonly group: number;
@@ -14,20 +28,26 @@ export class Segment implements Place {
   bytes = 0;
   /** Deletions among the writes: only such a segment is looked through for forgettable ones. */
   tombstones = 0;
-  /** No more records are appended. */
-  sealed = false;
-  /** Called once more than half of a sealed segment is dead. */
-  #onMostlyDead: (segment: Segment) => void;
+  /** Kept by `Garbage`; -1: not counted there, since records are still appended. */
+  rank = -1;
+  readonly #garbage: Garbage;
+  readonly #shape: Shape;
 
-  constructor(group: number, number: number, array: Y.Array<Uint8Array>, onMostlyDead: (segment: Segment) => void) {
-    this.group = group;
+  constructor(number: number, array: Y.Array<Uint8Array>, shape: Shape, garbage: Garbage) {
+    this.group = Math.floor(number / shape.groupSegments);
+    this.#shape = shape;
     this.number = number;
     this.array = array;
-    this.#onMostlyDead = onMostlyDead;
+    this.#garbage = garbage;
   }
 
   get full(): boolean {
-    return this.records.length >= limits.segment_records || this.bytes >= limits.segment_bytes;
+    return this.records.length >= this.#shape.segmentRecords || this.bytes >= this.#shape.segmentBytes;
+  }
+
+  /** No more records are appended. */
+  get sealed(): boolean {
+    return this.rank >= 0;
   }
 
   add(record: StoredRecord): void {
@@ -40,17 +60,8 @@ export class Segment implements Place {
   }
 
   lives(record: StoredRecord, alive: boolean): void {
-    this.liveCost += alive ? record.cost : -record.cost;
-    if (this.sealed && !alive) this.check();
-  }
-
-  /** Reports the segment if rewriting it frees at least as much as it copies. */
-  check(): void {
-    if (this.liveCost * 2 <= this.cost) this.#onMostlyDead(this);
-  }
-
-  seal(): void {
-    this.sealed = true;
-    this.check();
+    const change = alive ? record.cost : -record.cost;
+    this.liveCost += change;
+    if (this.rank >= 0) this.#garbage.changed(this, change);
   }
 }
