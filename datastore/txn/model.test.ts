@@ -57,7 +57,7 @@ async function run(seed: number, steps: number): Promise<void> {
   let committer = new TestCommitter(keyspace);
   let kv: Kv = new Engine(keyspace, committer, single, { leaseExists: (id) => LEASES.includes(id) });
   const seen: ModelChange[] = [];
-  const listen = (): void => keyspace.onVisible((changes) => seen.push(...changes.map(plainChange)));
+  const listen = (): (() => void) => keyspace.onVisible((changes) => seen.push(...changes.map(plainChange)));
   listen();
   const model = new Model();
   for (const lease of LEASES) model.leases.add(lease);
