@@ -27,6 +27,9 @@ const outsideModules = [
 ];
 const networkModules = ['net', 'tls', 'http', 'https', 'http2'];
 
+/** Tests and what only they use: they may reach for files, sockets, the simulation. The program never imports them. */
+const tests = ['**/*.test.ts', '**/*.bench.ts', '**/*.contract.ts', '**/testing.ts', '**/testing/**', '**/fake/**'];
+
 /** `no-restricted-imports` for one folder: what lies above it, and the outside world but for `allowed` modules. */
 function imports(folder, allowed) {
   const level = layers.findIndex((line) => line.includes(folder));
@@ -42,7 +45,8 @@ function imports(folder, allowed) {
     ],
     patterns: [
       ...(above.length === 0 ? [] : [{ regex: `^(\\.\\./)+(${above.join('|')})/`, message: 'Imports point one way: see datastore/ARCHITECTURE.md.' }]),
-      { regex: '^(\\.\\./)+(main\\.ts$|testing/|operator/|e2e/|hack/)', message: 'Imports point one way: see datastore/ARCHITECTURE.md.' },
+      { regex: '^(\\.\\./)+(main\\.ts$|operator/|e2e/|hack/)', message: 'Imports point one way: see datastore/ARCHITECTURE.md.' },
+      { regex: '/(testing|fake)/|/testing\\.ts$|\\.(test|bench|contract)\\.ts$', message: 'Only tests import what is there for tests.' },
     ],
   }];
 }
@@ -95,7 +99,7 @@ export default tseslint.config(
   },
   {
     files: ['datastore/**/*.ts'],
-    ignores: ['**/*.test.ts', 'datastore/host/**', 'datastore/admin/**', 'datastore/main.ts', 'datastore/testing/**'],
+    ignores: [...tests, 'datastore/host/**', 'datastore/admin/**', 'datastore/main.ts'],
     rules: {
       'no-console': 'error',
       'no-restricted-syntax': ['error', syntax.enum, syntax.default, syntax.now],
@@ -105,13 +109,12 @@ export default tseslint.config(
   },
   ...layers.flat().map((folder) => ({
     files: [`datastore/${folder}/**/*.ts`],
-    // Tests may reach for what they need: files, sockets, the simulation.
-    ignores: ['**/*.test.ts'],
+    ignores: tests,
     rules: { 'no-restricted-imports': imports(folder, doors[folder] ?? []) },
   })),
   {
     files: ['**/*.ts'],
-    ignores: ['**/*.test.ts'],
+    ignores: tests,
     rules: { 'max-lines': ['warn', { max: 400, skipBlankLines: true }] },
   },
 );

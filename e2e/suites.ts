@@ -23,4 +23,5 @@ const suite = (name: string, about: string, args: readonly string[], limit_minut
 /** In the order in which they run: what fails fast comes first. */
 export const suites: readonly Suite[] = [
   suite('helpers', 'The tests of the end-to-end tests\' own helpers', ['--test', 'e2e/**/*.test.ts'], 3),
+  suite('compatibility/common', 'etcd\'s own black-box tests, with etcd\'s own client', ['e2e/compatibility/common/main.ts'], 25, { tools: ['etcd', 'etcd-suite'] }),
 ];

@@ -1,0 +1,69 @@
+#!/usr/bin/env node
+/**
+ * The program. It chooses the command; `serve` is what is meant when only flags are given, for that is how etcd is started.
+ * Nothing else ends the process.
+ */
+import { ConfigError } from './config/errors.ts';
+import { startProblem } from './admin/problem.ts';
+import { configure } from './config/config.ts';
+import { helpText } from './config/help.ts';
+import { nearest } from './config/values.ts';
+import { versionText } from './config/version.ts';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const commands = ['serve', 'dev', 'status', 'version', 'help'];
+
+const print = (text: string): void => {
+  process.stdout.write(`${text}\n`);
+};
+
+/** Runs the command to its end. Returns the exit code. */
+async function run(args: readonly string[]): Promise<number> {
+  const [first = 'serve'] = args;
+  const command = first.startsWith('-') ? 'serve' : first;
+  const rest = first.startsWith('-') || args.length === 0 ? args : args.slice(1);
+  switch (command) {
+    case 'serve':
+      return serve(rest);
+    case 'dev':
+      return (await import('./admin/dev.ts')).dev(rest, fileURLToPath(import.meta.url), print);
+    case 'status':
+      return (await import('./admin/status.ts')).status(rest, process.env, print);
+    case 'version':
+      print(versionText(process.version, `${process.platform}/${process.arch}`));
+      return 0;
+    case 'help':
+      print(helpText());
+      return 0;
+    default: {
+      const guess = nearest(command, commands);
+      throw new ConfigError(`there is no command "${command}"${guess === undefined ? '' : `, did you mean "${guess}"?`} Commands: ${commands.join(', ')}`);
+    }
+  }
+}
+
+async function serve(args: readonly string[]): Promise<number> {
+  const command = configure(args, process.env, (path) => readFileSync(path, 'utf8'));
+  if (command.type !== 'serve') return run([command.type]);
+  // Loaded late: `version` and `help` need none of it.
+  const { serveReplica } = await import('./serve.ts');
+  return serveReplica(command, (code) => process.exit(code));
+}
+
+// Node announces its experimental parts on stderr, into the log. Which ones are used is in docs/decisions.
+process.removeAllListeners('warning');
+process.on('warning', (warning) => {
+  if (warning.name !== 'ExperimentalWarning') process.stderr.write(`${JSON.stringify({ level: 'warn', msg: 'warning of the runtime', warning: warning.message })}\n`);
+});
+// A reader that went away (`| head`) is no failure.
+process.stdout.on('error', () => process.exit(0));
+
+try {
+  process.exit(await run(process.argv.slice(2)));
+} catch (error) {
+  const known = error instanceof ConfigError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true;
+  const line = known ? (error as Error).message : startProblem(error);
+  process.stderr.write(`edgestore: ${line ?? (error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`);
+  process.exit(1);
+}

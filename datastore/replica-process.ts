@@ -1,0 +1,153 @@
+/** One replica, put together from its parts and connected to the outside: the only place that knows all of them. */
+import { lstat, readFile, rm } from 'node:fs/promises';
+import type { HttpHandler } from './api/http/types.ts';
+import { sendText } from './api/http/types.ts';
+import { ApiServer } from './api/server.ts';
+import { Certificates } from './api/transport/tls.ts';
+import type { Settings, TlsFiles } from './config/settings.ts';
+import { EDGESTORE_VERSION, ETCD_API_LEVEL } from './config/version.ts';
+import type { Logger } from './host/log.ts';
+import { createHost } from './host/node-host.ts';
+import type { TlsMaterial } from './host/node-net.ts';
+import { nodeWorkers } from './host/workers.ts';
+import { startReplication } from './replication.ts';
+import { ServingState } from './serving.ts';
+import { openStore } from './store/store.ts';
+import { Telemetry } from './telemetry/telemetry.ts';
+
+/** How long calls under way may take when the replica is told to end. */
+const DRAIN_MS = 5_000;
+
+export interface RunningReplica {
+  /** Resolves when clients are served; says why it may ('own disk', 'bootstrapped', 'caught up'). */
+  readonly ready: Promise<string>;
+  /** Reads certificates again. */
+  reload(): Promise<void>;
+  /** Refuses new calls, ends watches resumably, lets calls under way finish, tells the peers, closes the journal. */
+  stop(): Promise<void>;
+}
+
+async function peerMaterial(files: TlsFiles): Promise<TlsMaterial> {
+  const text = (path: string): Promise<string> => readFile(path, 'utf8');
+  return {
+    cert: await text(files.certFile),
+    key: await text(files.keyFile),
+    ...(files.trustedCaFile === '' ? {} : { ca: await text(files.trustedCaFile) }),
+    requireClientCert: files.clientCertAuth || files.trustedCaFile !== '',
+  };
+}
+
+const metricsPage = (telemetry: Telemetry, log: Logger): HttpHandler => (_request, response) => {
+  telemetry.metrics.text().then(
+    (text) => sendText(response, 200, telemetry.metrics.contentType, text),
+    (error: unknown) => {
+      log.error('metrics cannot be shown', { error });
+      sendText(response, 500, 'text/plain', 'metrics cannot be shown\n');
+    },
+  );
+};
+
+/** Removes a socket file that a dead process left; what is no socket stays, and listening fails. */
+async function removeSocket(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found?.isSocket() === true) await rm(path, { force: true });
+}
+
+/** Opens the store, connects it, and resolves when everything listens. Rejects with what the person who started it can act on. */
+export async function startReplica(settings: Settings, log: Logger, onFatal: (error: unknown) => void): Promise<RunningReplica> {
+  const telemetry = new Telemetry({
+    identity: {
+      name: settings.name, slot: settings.slot, memberId: settings.memberId, clusterId: settings.clusterId,
+      version: EDGESTORE_VERSION, etcdVersion: ETCD_API_LEVEL, nodeVersion: process.version,
+    },
+    extensive: settings.extensiveMetrics,
+    process: true,
+  });
+  const { clientTls, peerTls } = settings;
+  const host = createHost(peerTls === undefined ? {} : { tls: await peerMaterial(peerTls) });
+  const certificates = clientTls === undefined ? null : await Certificates.open(clientTls, (path) => readFile(path), host.clock, log);
+  const serving = new ServingState('starting');
+  const conflicts = new Map<string, number>();
+
+  const members = settings.initialCluster.map(({ id, name, slot, peerUrls }) => ({
+    id, name, slot, peerURLs: peerUrls, clientURLs: name === settings.name ? settings.advertiseClientUrls : [],
+  }));
+  const self = members.find((member) => member.id === settings.memberId);
+  if (self === undefined) throw new Error('this replica is not among the members'); // settings.ts has checked it
+  const store = await openStore(host, {
+    dataDir: settings.dataDir,
+    clusterId: settings.clusterId,
+    self,
+    members,
+    alone: settings.alone,
+    localKeys: settings.localKeys,
+    quotaBytes: settings.quota_bytes,
+    txnOps: settings.maxTxnOps,
+    watchProgressMs: settings.watchProgressNotify_ms,
+    autoCompaction: settings.autoCompaction,
+    onConflict: ({ rule }) => conflicts.set(rule, (conflicts.get(rule) ?? 0) + 1),
+    journalObserver: telemetry.journal,
+    onFatal,
+  }, log, nodeWorkers);
+
+  const closing: (() => Promise<void>)[] = [() => store.close()];
+  /** Undoes what has been done, the last first: at the end, or when starting fails half-way. */
+  const close = async (): Promise<void> => {
+    for (const step of closing.splice(0).reverse()) await step();
+    certificates?.close();
+  };
+
+  try {
+    const api = new ApiServer({
+      replica: { kv: store.kv, watch: store.watch, leases: store.leases, cluster: store.cluster, maintenance: store.maintenance, serving },
+      clock: host.clock,
+      log,
+      versions: { etcd: ETCD_API_LEVEL, cluster: ETCD_API_LEVEL.replace(/\d+$/, '0'), edgestore: EDGESTORE_VERSION },
+      observer: telemetry.calls,
+      metrics: metricsPage(telemetry, log),
+      gateway: settings.gateway,
+      requestBytesMax: settings.maxRequest_bytes,
+      concurrentStreamsMax: settings.maxConcurrentStreams,
+      keepaliveIntervalMs: settings.keepaliveInterval_ms,
+      keepaliveTimeoutMs: settings.keepaliveTimeout_ms,
+      removeFile: removeSocket,
+    });
+    telemetry.attachStore(() => {
+      const { usedBytes, diskBytes, keys, leases, revision, compactedRevision } = store.stats;
+      const { watchers, streams, slowWatchers, pendingEvents, eventsSent } = store.watch.stats;
+      return {
+        totalBytes: store.maintenance.status().dbSize, usedBytes, diskBytes, quotaBytes: settings.quota_bytes, keys, leases, revision, compactRevision: compactedRevision,
+        watchers, watchStreams: streams, slowWatchers, pendingEvents, eventsSent, conflicts, connections: api.stats.sessions, calls: api.stats.calls,
+        alarms: store.maintenance.alarms().filter((alarm) => alarm.memberId === settings.memberId).map((alarm) => alarm.type),
+        serving: serving.why === null,
+      };
+    });
+
+    const replication = await startReplication(settings, host, store, log);
+    closing.push(() => replication.stop());
+    telemetry.attachPeers(() => replication.peers());
+    if (store.readiness !== 'ready') serving.refuse('catching up with the cluster');
+    await api.open({ client: settings.listenClientUrls, http: settings.listenClientHttpUrls, metrics: settings.listenMetricsUrls, certificates });
+    closing.push(() => api.stop());
+
+    const ready = replication.ready.then((how) => {
+      serving.serve();
+      return how;
+    });
+    return {
+      ready,
+      async reload() {
+        await certificates?.reload();
+        if (peerTls !== undefined) await peerMaterial(peerTls).then((material) => host.net.reloadTls(material), (error: unknown) => log.warn('certificates of the peer port cannot be read; the old ones stay in use', { error }));
+      },
+      async stop() {
+        serving.stop();
+        await api.drain(DRAIN_MS);
+        await close();
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,74 @@
+/** `edgestore serve`: one replica as a process. What it consists of is put together in replica-process.ts; here are the log and the signals. */
+import { openLogSink } from './admin/logging.ts';
+import { startProblem } from './admin/problem.ts';
+import type { Configuration } from './config/config.ts';
+import { EDGESTORE_VERSION, ETCD_API_LEVEL } from './config/version.ts';
+import type { Logger } from './host/log.ts';
+import { nodeClock } from './host/node-clock.ts';
+import { jsonLog } from './host/node-log.ts';
+import { startReplica } from './replica-process.ts';
+
+/** What the log says of the command line, once. */
+function logConfiguration(log: Logger, { settings, withoutEffect, warnings, configFile }: Configuration): void {
+  log.info('starting', {
+    version: EDGESTORE_VERSION, etcd: ETCD_API_LEVEL, node: process.version, pid: process.pid, name: settings.name, slot: settings.slot,
+    'member-id': settings.memberId.toString(16), 'data-dir': settings.dataDir,
+    'initial-cluster': settings.initialCluster.map((member) => `${member.name}=${member.peerUrls.join(',')}`),
+  });
+  if (configFile !== undefined) log.info('configuration comes from the file alone; flags and environment are ignored', { path: configFile });
+  for (const warning of warnings) log.warn('environment', { warning });
+  if (withoutEffect.length > 0) log.info('options without effect here', { options: withoutEffect });
+}
+
+/**
+ * Runs a replica until a signal or until its disk fails. Returns the exit code.
+ * The first SIGTERM or SIGINT ends it in order, a second one at once; SIGHUP reads certificates again.
+ * An error that nobody expected ends the process: what state it is in, nobody knows.
+ * @param exit ends the process at once
+ */
+export async function serveReplica(configuration: Configuration, exit: (code: number) => void): Promise<number> {
+  const { settings } = configuration;
+  const sink = openLogSink(settings.logOutputs, settings.logFormat);
+  const log = jsonLog({ clock: nodeClock, level: settings.logLevel, write: (line) => sink.write(line) });
+  logConfiguration(log, configuration);
+
+  let fail: (error: unknown) => void = () => undefined;
+  const failed = new Promise<never>((_, reject) => (fail = reject));
+  failed.catch(() => undefined);
+  const unexpected = (error: unknown): void => {
+    log.error('unexpected error; the process ends', { error, stack: error instanceof Error ? error.stack : undefined });
+    exit(1);
+  };
+  process.on('uncaughtException', unexpected);
+  process.on('unhandledRejection', unexpected);
+
+  let told = false;
+  const signalled = new Promise<NodeJS.Signals>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        if (told) exit(1);
+        told = true;
+        log.info('received signal; shutting down', { signal });
+        resolve(signal);
+      });
+    }
+  });
+
+  try {
+    const starting = startReplica(settings, log, fail);
+    const replica = await Promise.race([starting, failed]);
+    process.on('SIGHUP', () => void replica.reload());
+    // Whatever ends it while it still catches up ends the wait, too.
+    replica.ready.then((how) => log.info('ready to serve client requests', { how }), () => undefined);
+    await Promise.race([signalled, failed]);
+    await replica.stop();
+    log.info('stopped');
+    return 0;
+  } catch (error) {
+    const line = startProblem(error);
+    log.error(line ?? 'cannot go on', line === undefined ? { error, stack: error instanceof Error ? error.stack : undefined } : {});
+    return 1;
+  } finally {
+    sink.close();
+  }
+}
