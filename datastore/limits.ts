@@ -68,7 +68,7 @@ export const limits = {
   lease_takeover_grace_ms: 10_000,
   lease_takeover_step_ms: 1_000,
   /** Keys that bear a lease that is no more are deleted after this. */
-  lease_orphan_ms: 2_000,
+  lease_orphan_ms: 10_000,
   /** Remaining times go to the journal at most this often, */
   lease_checkpoint_ms: 5_000,
   /** … more rarely if there are many leases (this many for each millisecond between two checkpoints), */
@@ -114,8 +114,9 @@ export const limits = {
   drain_poll_ms: 20,
   /** Logs in a vector of a peer. */
   vector_logs: 65_536,
-  /** An anti-entropy answer travels in pieces of this size, so that signs of life get in between on a slow link. */
-  answer_chunk_bytes: 262_144,
+  /** Long messages, and anti-entropy answers, travel in pieces of this size, so that a slow link shows signs of life. */
+  part_bytes: 65_536,
+  answer_chunk_bytes: 65_536,
   /** Frames that depend on what another member has not sent yet wait this long, and in all this many bytes a peer, before anti-entropy. */
   frame_wait_ms: 100,
   frame_wait_bytes: 16 * 1_048_576,
@@ -143,3 +144,4 @@ relate(limits.journal_slice_bytes <= limits.journal_first_step_bytes, 'a slice o
 relate(limits.journal_reserve_bytes <= limits.journal_step_bytes / 2, 'the reserve must be there when preallocation begins');
 relate(limits.answer_chunk_bytes < limits.frame_bytes, 'a piece of an answer must fit into a message');
 relate(limits.push_batch_ms * 4 <= limits.frame_wait_ms, 'frames must wait long enough for those that were batched at another member');
+relate(limits.answer_chunk_bytes < limits.part_bytes * 2, 'a piece of an answer must not be cut into parts');

@@ -97,8 +97,9 @@ export class Donor {
     missing.then(
       (frame) => {
         if (answer !== this.#answer) return;
-        if (frame === null) return this.#end(answer.request, NOTHING, mismatch);
-        answer.frame = frame;
+        if (mismatch) return this.#end(answer.request, NOTHING, true);
+        // Even then there are reports, perhaps of members that the peer has no link to.
+        answer.frame = frame ?? this.#replica.report();
         this.#step();
       },
       // The journal broke: the process stops.

@@ -108,7 +108,7 @@ export class Gossip {
     if (this.#state !== 'made') throw new Error('gossip runs once');
     this.#state = 'running';
     // What was written before and may be nowhere else.
-    if (this.#replica.clock > 0) this.#unacked.add(this.#replica.clock, 0, this.#clock.monotonicMs());
+    if (this.#replica.clock > 0) this.#unacked.add(this.#replica.clock, this.#replica.clock, 0, this.#clock.monotonicMs());
     this.#unsubscribe = this.#replica.onFrame((frame) => this.#ownFrame(frame));
     for (const url of this.#options.listen) this.#listeners.push(await this.#options.net.listen(url, (link) => this.#accept(link)));
     for (const peer of this.#peers.values()) peer.start();
@@ -169,7 +169,7 @@ export class Gossip {
     return [...this.#peers.values()].map((peer) => {
       const beyond = this.#unacked.beyond(peer.ackedClock, now);
       peer.stats.lagMs = beyond.ageMs;
-      peer.stats.unackedClocks = beyond.clocks;
+      peer.stats.unackedRecords = beyond.records;
       peer.stats.unackedBytes = beyond.bytes;
       peer.stats.bufferedBytes = peer.linked?.session.bufferedBytes ?? 0;
       return { ...peer.stats };
@@ -184,7 +184,7 @@ export class Gossip {
   }
 
   #ownFrame(frame: OwnFrame): void {
-    this.#unacked.add(frame.clock, frame.bytes.length, this.#clock.monotonicMs());
+    this.#unacked.add(frame.clock, frame.records, frame.bytes.length, this.#clock.monotonicMs());
     // It carries this replica's report.
     this.#batcher.add(frame.bytes);
   }
@@ -245,6 +245,8 @@ export class Gossip {
     log.info('peer connected', { remote: session.remote, dialled: session.dialled, log: hello.log });
     this.#bootstrap.heard(peer.name, hello.state);
     session.send({ type: 'report', report: this.#replica.report() });
+    // It may have changed since the hello was sent, when this link was not yet among those that are told.
+    session.send({ type: 'status', state: this.#bootstrap.state });
     pull.want();
     session.accept(peer.stats);
   }

@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../host/host.ts';
 import type { Logger } from '../host/log.ts';
 import { limits } from '../limits.ts';
 import { closeReasons } from './close-codes.ts';
+import { joined } from './joined.ts';
 import type { Session } from './session.ts';
 import type { Integrated, PeerStats, ReplicaPort } from './types.ts';
 import type { Message } from './wire.ts';
@@ -132,14 +133,4 @@ export class Pull {
       this.want();
     }
   }
-}
-
-function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array {
-  const whole = new Uint8Array(bytes);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }

@@ -13,8 +13,9 @@ import { limits } from '../limits.ts';
 import { closeReason, closeReasons } from './close-codes.ts';
 import type { CloseReason } from './close-codes.ts';
 import type { Hello } from './hello.ts';
+import { joined } from './joined.ts';
 import type { PeerStats } from './types.ts';
-import { decodeMessage, encodeMessage, MalformedMessage } from './wire.ts';
+import { decodeMessage, encodeMessage, MalformedMessage, MESSAGE_BYTES_MAX, PART } from './wire.ts';
 import type { Message } from './wire.ts';
 
 export interface SessionEvents {
@@ -44,6 +45,9 @@ export class Session {
   #answeredMs = -Infinity;
   /** What came between the other side's acceptance and this one's, which may have to find something out first. */
   #early: Message[] = [];
+  /** Of a message that has not come whole. */
+  #parts: Uint8Array[] = [];
+  #partBytes = 0;
 
   constructor(link: Link, dialled: boolean, mine: Hello, clock: Clock, events: SessionEvents) {
     this.remote = link.remote;
@@ -102,7 +106,11 @@ export class Session {
   sendEncoded(bytes: Uint8Array): void {
     if (this.#state === 'closed') return;
     if (this.stats !== null) this.stats.bytesSent += bytes.length;
-    this.#link.send(bytes);
+    if (bytes.length <= limits.part_bytes * 2) return this.#link.send(bytes);
+    for (let at = 0; at < bytes.length; at += limits.part_bytes) {
+      const end = at + limits.part_bytes;
+      this.#link.send(encodeMessage({ type: 'part', last: end >= bytes.length, bytes: bytes.subarray(at, end) }));
+    }
   }
 
   ping(): void {
@@ -128,6 +136,10 @@ export class Session {
     if (this.stats !== null) this.stats.bytesReceived += bytes.length;
     // Whoever has not said who he is cannot make this side look at much.
     if (this.hello === null && bytes.length > limits.hello_bytes + 64) return this.close(closeReasons.malformed);
+    this.#decode(bytes);
+  }
+
+  #decode(bytes: Uint8Array): void {
     let message: Message;
     try {
       message = decodeMessage(bytes);
@@ -144,11 +156,28 @@ export class Session {
         return this.send({ type: 'pong', nonce: message.nonce, wallMs: this.#wallMs() });
       case 'pong':
         return this.#pong(message.nonce, message.wallMs);
+      case 'part':
+        return this.#part(message.bytes, message.last);
       default:
         if (this.#state === 'accepted') return this.#pass(message);
         if (this.#early.length >= limits.early_messages) return this.close(closeReasons.overloaded);
         this.#early.push(message);
     }
+  }
+
+  #part(bytes: Uint8Array, last: boolean): void {
+    // Nothing that is needed before both sides have accepted each other is long.
+    if (this.#state !== 'accepted') return this.close(closeReasons.unexpected);
+    this.#parts.push(bytes);
+    this.#partBytes += bytes.length;
+    if (this.#partBytes > MESSAGE_BYTES_MAX) return this.close(closeReasons.malformed);
+    if (!last) return;
+    const whole = joined(this.#parts, this.#partBytes);
+    this.#parts = [];
+    this.#partBytes = 0;
+    // A part's part would be taken in again, as deep as someone cares to nest them.
+    if (whole[0] === PART) return this.close(closeReasons.malformed);
+    this.#decode(whole);
   }
 
   #pass(message: Message): void {

@@ -35,6 +35,8 @@ export interface OwnFrame {
   readonly bytes: Uint8Array;
   /** The own log's clock after it: what reports of others are compared with. */
   readonly clock: number;
+  /** Transactions in it. */
+  readonly records: number;
 }
 
 /** What came of a frame. */
@@ -97,8 +99,7 @@ export interface PeerStats {
   clockSkewMs: number;
   /** Age of the oldest own frame that the peer has not reported as durable. */
   lagMs: number;
-  /** In clocks of the own log: records, and those that were moved. */
-  unackedClocks: number;
+  unackedRecords: number;
   unackedBytes: number;
   bufferedBytes: number;
   framesSent: number;
@@ -131,7 +132,7 @@ export const emptyStats = (name: string): PeerStats => ({
   rttMs: 0,
   clockSkewMs: 0,
   lagMs: 0,
-  unackedClocks: 0,
+  unackedRecords: 0,
   unackedBytes: 0,
   bufferedBytes: 0,
   framesSent: 0,

@@ -4,7 +4,8 @@ interface Entry {
   clock: number;
   /** When the first frame of the entry was made. */
   atMs: number;
-  /** Sum over everything up to and including this entry. */
+  /** Sums over everything up to and including this entry. */
+  records: number;
   bytes: number;
 }
 
@@ -14,29 +15,26 @@ interface Entry {
  */
 export class Unacked {
   #entries: Entry[] = [];
+  #records = 0;
   #bytes = 0;
-  #clock = 0;
+  /** The last entry before the first that is kept. */
+  #forgotten: Entry = { clock: 0, atMs: 0, records: 0, bytes: 0 };
 
   /** A frame after which the own log stands at `clock`. */
-  add(clock: number, bytes: number, nowMs: number): void {
+  add(clock: number, records: number, bytes: number, nowMs: number): void {
+    this.#records += records;
     this.#bytes += bytes;
-    this.#clock = clock;
-    this.#entries.push({ clock, atMs: nowMs, bytes: this.#bytes });
+    this.#entries.push({ clock, atMs: nowMs, records: this.#records, bytes: this.#bytes });
     if (this.#entries.length > limits.unacked_entries) this.#thin();
   }
 
-  /** The own log's clock as of the last frame. */
-  get clock(): number {
-    return this.#clock;
-  }
-
   /** What a peer that holds the own log up to `clock` has not. */
-  beyond(clock: number, nowMs: number): { clocks: number; bytes: number; ageMs: number } {
+  beyond(clock: number, nowMs: number): { records: number; bytes: number; ageMs: number } {
     const index = this.#firstAfter(clock);
     const first = this.#entries[index];
-    if (first === undefined) return { clocks: 0, bytes: 0, ageMs: 0 };
+    if (first === undefined) return { records: 0, bytes: 0, ageMs: 0 };
     const before = this.#entries[index - 1] ?? this.#forgotten;
-    return { clocks: this.#clock - clock, bytes: this.#bytes - before.bytes, ageMs: nowMs - first.atMs };
+    return { records: this.#records - before.records, bytes: this.#bytes - before.bytes, ageMs: nowMs - first.atMs };
   }
 
   /** Every peer holds the log up to `clock`. */
@@ -46,8 +44,6 @@ export class Unacked {
     this.#forgotten = this.#entries[index - 1] as Entry;
     this.#entries.splice(0, index);
   }
-
-  #forgotten: Entry = { clock: 0, atMs: 0, bytes: 0 };
 
   #firstAfter(clock: number): number {
     let low = 0;

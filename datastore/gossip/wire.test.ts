@@ -35,6 +35,7 @@ const recorded: readonly (readonly [Message, string])[] = [
   [{ type: 'pong', nonce: 1_000_000, wallMs: 1_700_000_000_000 }, '07c0843d80d095ffbc318190b91d'],
   [{ type: 'nudge' }, '08bf67d9dc'],
   [{ type: 'status', state: 'existing' }, '090120991ce7'],
+  [{ type: 'part', last: true, bytes: bytes(7, 7) }, '0a01020707d35f8fe6'],
 ];
 
 describe('wire', () => {

@@ -14,7 +14,10 @@
  *     6 ping     nonce, wall clock ms
  *     7 pong     the ping's nonce, wall clock ms
  *     8 nudge    (empty)                           "I dropped what I should have pushed: ask me with a vector"
- *     9 status   state                             the sender's state (types.ts) has changed
+ *     9 status   state                             how far the sender is (types.ts)
+ *    10 part     flags, bytes                      of a long message; the last one has the flag
+ *
+ * A long message is sent in parts, so that a slow link shows signs of life while it is on its way.
  */
 import * as encoding from 'lib0/encoding';
 import * as decoding from 'lib0/decoding';
@@ -40,7 +43,8 @@ export type Message =
   | { readonly type: 'ping'; readonly nonce: number; readonly wallMs: number }
   | { readonly type: 'pong'; readonly nonce: number; readonly wallMs: number }
   | { readonly type: 'nudge' }
-  | { readonly type: 'status'; readonly state: MemberState };
+  | { readonly type: 'status'; readonly state: MemberState }
+  | { readonly type: 'part'; readonly last: boolean; readonly bytes: Uint8Array };
 
 /** A message that this version cannot read. The link is closed: after it, nothing can be trusted to be what was sent. */
 export class MalformedMessage extends Error {
@@ -50,10 +54,13 @@ export class MalformedMessage extends Error {
   }
 }
 
-const Type = { hello: 1, frames: 2, vector: 3, chunk: 4, report: 5, ping: 6, pong: 7, nudge: 8, status: 9 } as const;
+const Type = { hello: 1, frames: 2, vector: 3, chunk: 4, report: 5, ping: 6, pong: 7, nudge: 8, status: 9, part: 10 } as const;
+/** The first byte of a part. */
+export const PART = Type.part;
 const CRC_BYTES = 4;
 /** Type, flags, counts, lengths and checksum around what a message carries. */
 const OVERHEAD_BYTES = 64;
+export const MESSAGE_BYTES_MAX = limits.frame_bytes + OVERHEAD_BYTES;
 
 function writeBody(to: encoding.Encoder, message: Message): void {
   switch (message.type) {
@@ -87,6 +94,10 @@ function writeBody(to: encoding.Encoder, message: Message): void {
       return;
     case 'status':
       encoding.writeVarUint(to, stateNumber(message.state));
+      return;
+    case 'part':
+      encoding.writeVarUint(to, message.last ? 1 : 0);
+      encoding.writeVarUint8Array(to, message.bytes);
   }
 }
 
@@ -139,6 +150,10 @@ function readBody(type: number, from: decoding.Decoder): Message {
       return { type: 'nudge' };
     case Type.status:
       return { type: 'status', state: stateByNumber(decoding.readVarUint(from)) };
+    case Type.part: {
+      const flags = decoding.readVarUint(from);
+      return { type: 'part', last: (flags & 1) !== 0, bytes: decoding.readVarUint8Array(from) };
+    }
     default:
       throw new MalformedMessage('unknown type');
   }
@@ -148,7 +163,7 @@ function readBody(type: number, from: decoding.Decoder): Message {
 export function decodeMessage(message: Uint8Array): Message {
   // A plain array, whatever the link gave: Yjs takes no Buffers.
   const bytes = new Uint8Array(message.buffer, message.byteOffset, message.length);
-  if (bytes.length > limits.frame_bytes + OVERHEAD_BYTES) throw new MalformedMessage('too long');
+  if (bytes.length > MESSAGE_BYTES_MAX) throw new MalformedMessage('too long');
   const length = bytes.length - CRC_BYTES;
   if (length < 1) throw new MalformedMessage('too short');
   const crc = new DataView(bytes.buffer, bytes.byteOffset + length, CRC_BYTES).getUint32(0, true);

@@ -2,6 +2,7 @@
  * The least that gossip can be tried on: logs of records that name what they depend on, and a map where the later write wins. No Yjs, no
  * disk, but the same rules of what may be applied when.
  */
+import { crc32 } from 'node:zlib';
 import type { LogId } from '../replica/types.ts';
 import type { MakeSubject, Subject } from './gossip-cluster.ts';
 import { MalformedError } from '../replica/bytes.ts';
@@ -61,7 +62,7 @@ export class ToyReplica implements ReplicaPort, Subject {
     const clock = this.#length(this.log) + 1;
     const record: ToyRecord = { log: this.log, clock, lamport: ++this.#lamport, key, value, deps: this.#clocks() };
     this.#add(record);
-    const frame: OwnFrame = { bytes: this.#frame([record]), clock };
+    const frame: OwnFrame = { bytes: this.#frame([record]), clock, records: 1 };
     for (const fn of this.#listeners) fn(frame);
   }
 
@@ -104,7 +105,7 @@ export class ToyReplica implements ReplicaPort, Subject {
   }
 
   digest(): Uint8Array {
-    return encode(this.damage + JSON.stringify(this.state()));
+    return encode(crc32(this.damage + JSON.stringify(this.state())));
   }
 
   flushed(): Promise<void> {
