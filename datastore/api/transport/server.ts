@@ -33,6 +33,9 @@ export interface GrpcServerOptions {
 const streamWindowBytes = 1_048_576;
 const sessionWindowBytes = 8 * 1_048_576;
 
+/** How long the last words of a connection may take to leave. */
+const flushMs = 1_000;
+
 type Session = http2.ServerHttp2Session & { [peer]?: Peer };
 const peer = Symbol('the other end of a session');
 
@@ -95,7 +98,9 @@ export class GrpcServer {
   /** Ends every call with `error` and tells every client to go elsewhere; connections close once that has left. */
   async closeAll(error: EtcdError): Promise<void> {
     for (const call of [...this.#pending]) call.end(error);
-    await Promise.all([...this.#sessions].map((session) => new Promise<void>((resolve) => session.close(resolve))));
+    const sessions = [...this.#sessions];
+    await this.#atMost(flushMs, this.#closed());
+    for (const session of sessions) session.destroy();
   }
 
   /**
@@ -104,11 +109,19 @@ export class GrpcServer {
    */
   async drain(graceMs: number, error: EtcdError): Promise<void> {
     for (const call of [...this.#pending]) if (call.method.type !== 'unary') call.end(error);
+    await this.#atMost(graceMs, this.#closed());
+    await this.closeAll(error);
+  }
+
+  /** Asks every client to leave; resolves when all have. */
+  async #closed(): Promise<void> {
+    await Promise.all([...this.#sessions].map((session) => new Promise<void>((resolve) => session.close(resolve))));
+  }
+
+  async #atMost(ms: number, done: Promise<void>): Promise<void> {
     let timer: Timer | undefined;
-    const late = new Promise<void>((resolve) => (timer = this.#options.clock.after(graceMs, resolve)));
-    await Promise.race([late, Promise.all([...this.#sessions].map((session) => new Promise<void>((resolve) => session.close(resolve))))]);
+    await Promise.race([done, new Promise<void>((resolve) => (timer = this.#options.clock.after(ms, resolve)))]);
     timer?.cancel();
-    this.destroy();
   }
 
   /** Closes every connection now. */
