@@ -122,14 +122,16 @@ export class Store {
     const { replica } = this;
     const { self, alone } = this.#options;
     replica.start(this.#journal);
-    if (!replica.initialised) {
-      await replica.initialise({ slot: self.slot, incarnation: this.#host.random.uint32(), striding: !alone });
-    } else if (replica.slot !== self.slot) {
+    if (replica.initialised && replica.slot !== self.slot) {
       throw new Error(`the data folder belongs to slot ${replica.slot}, this replica is told to be slot ${self.slot}`);
     }
-    // The keyspace knows the revision of its last change; the counter may stand above it.
+    const identified = replica.initialised
+      ? Promise.resolve()
+      : replica.initialise({ slot: self.slot, incarnation: this.#host.random.uint32(), striding: !alone });
+    // The keyspace knows the revision of its last change; the counter stands above it in an empty store, or after a jump.
     if (this.keyspace.appliedRevision < replica.currentRevision) this.keyspace.advanced(replica.currentRevision);
     this.keyspace.durable(replica.currentRevision);
+    await identified;
     if (!alone && !replica.revisions.striding) await replica.stride();
     this.#logs.set(self.slot, replica.log);
     this.#tellMembers();
