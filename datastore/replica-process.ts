@@ -11,6 +11,7 @@ import { createHost } from './host/node-host.ts';
 import type { TlsMaterial } from './host/node-net.ts';
 import { nodeWorkers } from './host/workers.ts';
 import { startReplication } from './replication.ts';
+import type { Replication } from './replication.ts';
 import { ServingState } from './serving.ts';
 import { openStore } from './store/store.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
@@ -74,6 +75,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
   }));
   const self = members.find((member) => member.id === settings.memberId);
   if (self === undefined) throw new Error('this replica is not among the members'); // settings.ts has checked it
+  let replication: Replication | undefined;
   const store = await openStore(host, {
     dataDir: settings.dataDir,
     clusterId: settings.clusterId,
@@ -87,6 +89,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
     autoCompaction: settings.autoCompaction,
     onConflict: ({ rule }) => conflicts.set(rule, (conflicts.get(rule) ?? 0) + 1),
     journalObserver: telemetry.journal,
+    peerReachable: (slot) => replication?.reachable(slot) ?? false,
     onFatal,
   }, log, nodeWorkers);
 
@@ -118,19 +121,20 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
       return {
         totalBytes: store.maintenance.status().dbSize, usedBytes, diskBytes, quotaBytes: settings.quota_bytes, keys, leases, revision, compactRevision: compactedRevision,
         watchers, watchStreams: streams, slowWatchers, pendingEvents, eventsSent, conflicts, connections: api.stats.sessions, calls: api.stats.calls,
-        alarms: store.maintenance.alarms().filter((alarm) => alarm.memberId === settings.memberId).map((alarm) => alarm.type),
+        alarms: [...store.maintenance.alarms().filter((alarm) => alarm.memberId === settings.memberId).map((alarm) => alarm.type), ...(replication?.alarms() ?? [])],
         serving: serving.why === null,
       };
     });
 
-    const replication = await startReplication(settings, host, store, log);
-    closing.push(() => replication.stop());
-    telemetry.attachPeers(() => replication.peers());
+    const peers = await startReplication(settings, host, store, log, onFatal);
+    replication = peers;
+    closing.push(() => peers.stop());
+    telemetry.attachPeers(() => peers.peers());
     if (store.readiness !== 'ready') serving.refuse('catching up with the cluster');
     await api.open({ client: settings.listenClientUrls, http: settings.listenClientHttpUrls, metrics: settings.listenMetricsUrls, certificates });
     closing.push(() => api.stop());
 
-    const ready = replication.ready.then((how) => {
+    const ready = peers.ready.then((how) => {
       serving.serve();
       return how;
     });

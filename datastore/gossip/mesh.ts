@@ -46,6 +46,8 @@ export interface GossipOptions {
   readonly ackWanted?: boolean;
   /** A peer's report has moved what is known to be durable there. */
   readonly onReport?: (peer: string, clock: number) => void;
+  /** A member has been met: which log the replica of that slot writes now. */
+  readonly onMember?: (slot: number, log: LogId) => void;
 }
 
 export class Gossip {
@@ -236,6 +238,7 @@ export class Gossip {
     if (peer.log !== hello.log) peer.ackedClock = 0;
     peer.log = hello.log;
     peer.stats.state = hello.state;
+    this.#options.onMember?.(hello.slot, hello.log);
     const waiting = new WaitingRoom(
       this.#clock,
       (frame) => this.#integrate(peer, session, frame) !== 'waiting',
