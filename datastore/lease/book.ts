@@ -13,8 +13,8 @@ export interface Lease {
   renewedHere: boolean;
   /** A record of this lease that is on its way to the disk. */
   pending: Promise<void> | null;
-  /** It has its entry in `Deadlines`. */
-  scheduled: boolean;
+  /** When it comes up in `Deadlines`; Infinity: not. */
+  scheduledAt: number;
 }
 
 /** All leases that exist in the applied state. */
@@ -46,7 +46,7 @@ export class Book {
   record(id: bigint, record: LeaseRecord, deadline: number): Lease {
     let lease = this.#leases.get(id);
     if (lease === undefined) {
-      lease = { id, ttl: record.ttl, keeper: record.keeper, epoch: record.epoch, deadline, renewedHere: false, pending: null, scheduled: false };
+      lease = { id, ttl: record.ttl, keeper: record.keeper, epoch: record.epoch, deadline, renewedHere: false, pending: null, scheduledAt: Infinity };
       this.#leases.set(id, lease);
       this.#count(record.keeper, 1);
       return lease;

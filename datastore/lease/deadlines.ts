@@ -1,13 +1,13 @@
 import type { Lease } from './book.ts';
 
-interface Item {
+export interface Item {
   readonly lease: Lease;
   readonly at: number;
 }
 
 /**
- * When to look at which lease next: a binary heap with one entry a lease. A deadline that has moved away is found out, and entered again, when its
- * old entry comes up, so a renewal costs nothing here.
+ * When to look at which lease next: a binary heap. A deadline that has moved away is found out, and entered again, when its old entry comes up,
+ * so a renewal costs nothing here. An entry counts only if it says what the lease's `scheduledAt` says.
  */
 export class Deadlines {
   #heap: Item[] = [];
@@ -36,19 +36,19 @@ export class Deadlines {
   }
 
   /** Takes out the first entry; there must be one. */
-  pop(): Lease {
+  pop(): Item {
     const heap = this.#heap;
     const first = heap[0];
     const last = heap.pop();
     if (first === undefined || last === undefined) throw new Error('no deadline left');
     if (heap.length > 0) this.#sink(last);
-    return first.lease;
+    return first;
   }
 
-  /** Lets go of the entries of leases that are gone. */
-  keep(lives: (lease: Lease) => boolean): void {
+  /** Lets go of all entries but those that count. */
+  keep(lives: (item: Item) => boolean): void {
     // A sorted array is a heap.
-    this.#heap = this.#heap.filter((item) => lives(item.lease)).sort((a, b) => a.at - b.at);
+    this.#heap = this.#heap.filter(lives).sort((a, b) => a.at - b.at);
   }
 
   #sink(item: Item): void {

@@ -53,19 +53,23 @@ export class Expiry {
   /** Sees to a lease that is new here, or whose keeper or deadline has changed. */
   watch(lease: Lease): void {
     const at = this.#due(lease);
-    if (lease.scheduled && at >= lease.deadline) return;
-    lease.scheduled = true;
-    this.#deadlines.push(lease, at);
-    if (this.#deadlines.size > 2 * this.#options.book.size + 64) this.#deadlines.keep((one) => this.#options.book.get(one.id) === one);
+    if (at >= lease.scheduledAt) return;
+    this.#schedule(lease, at);
+    if (this.#deadlines.size > 2 * this.#options.book.size + 64) this.#deadlines.keep(({ lease: one, at: when }) => this.#options.book.get(one.id) === one && when === one.scheduledAt);
     this.#arm();
   }
 
-  /** Seconds that are left, as far as this replica knows. */
+  /** Milliseconds that are left, as far as this replica knows. */
   remainingMs(lease: Lease): number {
     const now = this.#options.leaseClock.nowMs();
     if (lease.keeper === this.#options.slot()) return lease.deadline - now;
     const since = this.#keepers.unreachableSince(lease.keeper);
     return lease.ttl * 1000 - (since === null ? 0 : Math.max(0, now - Math.max(since, lease.deadline - lease.ttl * 1000)));
+  }
+
+  #schedule(lease: Lease, at: number): void {
+    lease.scheduledAt = at;
+    this.#deadlines.push(lease, at);
   }
 
   /** When this lease may end by this replica's doing. */
@@ -100,12 +104,12 @@ export class Expiry {
     const now = leaseClock.nowMs();
     for (let ended = 0; this.#deadlines.first <= now; ) {
       if (ended >= limits.lease_expire_batch || clock.monotonicMs() > end) return this.#armIn(limits.lease_expire_pause_ms, now);
-      const lease = this.#deadlines.pop();
-      if (book.get(lease.id) !== lease) continue;
+      const { lease, at } = this.#deadlines.pop();
+      if (book.get(lease.id) !== lease || at !== lease.scheduledAt) continue;
       const due = this.#due(lease);
-      if (due > now) this.#deadlines.push(lease, due);
+      if (due > now) this.#schedule(lease, due);
       else if (this.#options.expire(lease, lease.keeper !== slot())) ended++;
-      else this.#deadlines.push(lease, now + limits.lease_retry_ms);
+      else this.#schedule(lease, now + limits.lease_retry_ms);
     }
     this.#arm();
   }

@@ -121,6 +121,7 @@ export class Lessor implements Leases {
 
   async revoke(id: bigint): Promise<void> {
     if (!this.#book.has(id)) throw errLeaseNotFound();
+    this.#rescue.cancel(id);
     const keys = [...this.#ports.keysOfLease(id)].sort();
     const { durable } = this.#ports.commit([deleteRecord(id), ...keys.map(deleteKey)]);
     this.#counts.revoked++;

@@ -17,7 +17,8 @@ export interface OrphanOptions {
  */
 export class Orphans {
   readonly #options: OrphanOptions;
-  readonly #suspects = new Set<bigint>();
+  /** With when to look; what was suspected first comes first. */
+  readonly #suspects = new Map<bigint, number>();
   #timer: Timer | null = null;
   #stopped = false;
 
@@ -27,9 +28,10 @@ export class Orphans {
 
   /** Keys of this lease may be orphans, now or in a moment. */
   suspect(id: bigint): void {
-    this.#suspects.add(id);
-    if (this.#timer !== null || this.#stopped) return;
-    this.#later(limits.lease_orphan_ms + (this.#options.slot() & 7) * limits.lease_takeover_step_ms);
+    if (this.#stopped || this.#suspects.has(id)) return;
+    const delay = limits.lease_orphan_ms + (this.#options.slot() & 7) * limits.lease_takeover_step_ms;
+    this.#suspects.set(id, this.#options.clock.monotonicMs() + delay);
+    if (this.#timer === null) this.#later(delay);
   }
 
   stop(): void {
@@ -46,19 +48,20 @@ export class Orphans {
 
   #sweep(): void {
     const { clock, exists, keysOfLease, commit } = this.#options;
-    const end = clock.monotonicMs() + limits.slice_ms;
-    for (const id of this.#suspects) {
-      if (clock.monotonicMs() > end) break;
+    const now = clock.monotonicMs();
+    for (const [id, due] of this.#suspects) {
+      if (due > now) return this.#later(due - now);
+      if (clock.monotonicMs() > now + limits.slice_ms) break;
       if (!exists(id)) {
         const keys = [...keysOfLease(id)].sort();
         try {
           if (keys.length > 0) commit(keys.map(deleteKey));
         } catch {
-          break; // It cannot write now: again later.
+          return this.#later(limits.lease_retry_ms); // It cannot write now.
         }
       }
       this.#suspects.delete(id);
     }
-    if (this.#suspects.size > 0) this.#later(limits.lease_retry_ms);
+    if (this.#suspects.size > 0) this.#later(limits.lease_expire_pause_ms);
   }
 }

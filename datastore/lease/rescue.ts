@@ -34,6 +34,11 @@ export class Rescue {
     return this.#rescued.has(id);
   }
 
+  /** The lease was revoked in the meantime. */
+  cancel(id: bigint): void {
+    this.#rescued.delete(id);
+  }
+
   /** Called when the marker comes in: the keys of the lease are still as they were. */
   begin(lease: Lease): void {
     const kvs = this.#rescued.get(lease.id) ?? [];

@@ -40,7 +40,6 @@ export class Hub implements WatchHub {
   readonly #synced = new WatcherIndex();
   readonly #catchUp: CatchUp;
   readonly #streams = new Set<Stream>();
-  readonly #stopListening: () => void;
   #watchers = 0;
   #lagging = 0;
   #eventsSent = 0;
@@ -54,7 +53,7 @@ export class Hub implements WatchHub {
     this.#options = options;
     this.#catchUp = new CatchUp(this);
     this.fanned = source.visibleRevision;
-    this.#stopListening = source.onVisible((changes, revision) => this.#fanOut(changes, revision));
+    source.onVisible((changes, revision) => this.#fanOut(changes, revision));
   }
 
   get visibleRevision(): number {
@@ -79,7 +78,6 @@ export class Hub implements WatchHub {
 
   closeAll(): void {
     this.#closed = true;
-    this.#stopListening();
     for (const stream of [...this.#streams]) this.#end(stream);
   }
 

@@ -4,7 +4,7 @@ import type { Change } from '../keyspace/types.ts';
 export interface WatchSource {
   /** Readers see everything up to here. */
   readonly visibleRevision: number;
-  /** History up to and including this revision is compacted; 0 if nothing is. */
+  /** History up to and including this revision is compacted; 0 or below: nothing is. */
   readonly compactedRevision: number;
   /**
    * The visible changes with `from <= revision <= to`, in order of revision, all changes of a revision together. Lazy: stopping early costs nothing,
@@ -14,9 +14,9 @@ export interface WatchSource {
   changes(from: number, to: number): Iterable<Change>;
   /**
    * `listener` is called once for each batch that becomes visible, after `visibleRevision` has moved to `revision`; `changes` may be empty
-   * (the counter moved alone). Returns a function that ends it.
+   * (the counter moved alone).
    */
-  onVisible(listener: (changes: readonly Change[], revision: number) => void): () => void;
+  onVisible(listener: (changes: readonly Change[], revision: number) => void): void;
 }
 
 /**

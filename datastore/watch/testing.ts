@@ -73,9 +73,8 @@ export class FakeHistory implements WatchSource {
     }
   }
 
-  onVisible(listener: (changes: readonly Change[], revision: number) => void): () => void {
+  onVisible(listener: (changes: readonly Change[], revision: number) => void): void {
     this.#listener = listener;
-    return () => (this.#listener = null);
   }
 }
 
