@@ -7,7 +7,7 @@ import { GossipCluster } from '../testing/gossip-cluster.ts';
 import { toys } from '../testing/toy-replica.ts';
 import type { ToyReplica } from '../testing/toy-replica.ts';
 import { closeReasons } from './close-codes.ts';
-import { encodeMessage } from './wire.ts';
+import { decodeMessage, encodeMessage } from './wire.ts';
 import type { Hello } from './hello.ts';
 
 const hello = (change: Partial<Hello> = {}): Hello => ({
@@ -92,6 +92,27 @@ describe('the handshake', () => {
     await cluster.clock.run(100);
     expect(closed).toEqual([closeReasons.malformed.code]);
     expect(m0.gossip.stats()[0]!.connected).toBe(false);
+  });
+
+  test('a frame after a gap is answered with a vector', async () => {
+    const { cluster, m0, link, closed, received } = await byHand();
+    link.send(encodeMessage({ type: 'hello', hello: hello() }));
+    await cluster.clock.run(100);
+    const asks = () => received.map((bytes) => decodeMessage(bytes)).filter((message) => message.type === 'vector');
+    const first = asks()[0]!;
+    expect(asks()).toHaveLength(1);
+    link.send(encodeMessage({ type: 'chunk', request: first.request, last: true, mismatch: false, piece: new Uint8Array(0) }));
+    await cluster.clock.run(100);
+    const record = { log: logId(1, 1_001), clock: 5, lamport: 5, key: 'x', value: '1', deps: [] };
+    const frame = new TextEncoder().encode(JSON.stringify({ sender: logId(1, 1_001), records: [record], reports: [] }));
+    link.send(encodeMessage({ type: 'frames', ackWanted: false, frames: [frame] }));
+    await cluster.clock.run(100);
+    expect(asks()).toHaveLength(2);
+    expect(m0.gossip.stats()[0]).toMatchObject({ framesGap: 1, pulls: 2 });
+    // In another's name, not.
+    link.send(encodeMessage({ type: 'frames', ackWanted: false, frames: [new TextEncoder().encode(JSON.stringify({ sender: 5, records: [], reports: [] }))] }));
+    await cluster.clock.run(100);
+    expect(closed).toEqual([closeReasons.malformed.code]);
   });
 
   test('an answer that nobody asked for closes the link', async () => {
