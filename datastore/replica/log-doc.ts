@@ -107,6 +107,7 @@ export class LogDoc {
    */
   write(records: readonly StoredRecord[], remove: readonly Segment[], lamport: number): LogUpdate {
     assert(this.#owned && this.#doc.clientID === this.client, `${logName(this.log)} is written by its owner only`);
+    assert(remove.every((segment) => segment.sealed), 'the head is not rewritten');
     const fromClock = this.clock;
     const runs: { segment: Segment; start: number; records: readonly StoredRecord[] }[] = [];
     this.#update = null;
@@ -207,23 +208,25 @@ export class LogDoc {
   #headSegment(): Segment {
     if (this.#head !== null && !this.#head.full) return this.#head;
     const number = this.#nextSegment++;
-    const group = this.#headGroup(number);
     const array = new Y.Array<Uint8Array>();
-    group.set(String(number), array);
-    return (this.#head = this.#segment(number, array));
+    this.#headGroup(number).set(String(number), array);
+    return (this.#head = this.#segment(this.#groupOf(number), number, array));
   }
 
   /** The group that a segment belongs to, made if it is missing; without a number that of the segment to come. */
   #headGroup(number = this.#nextSegment): Group {
-    const name = String(Math.floor(number / this.#shape.groupSegments));
+    const name = String(this.#groupOf(number));
     let group = this.#root.get(name);
     if (group === undefined) this.#root.set(name, (group = new Y.Map() as Group));
     return group;
   }
 
-  #segment(number: number, array: Y.Array<Uint8Array>): Segment {
-    const segment = new Segment(number, array, this.#shape, this.garbage);
-    const { group } = segment;
+  #groupOf(number: number): number {
+    return Math.floor(number / this.#shape.groupSegments);
+  }
+
+  #segment(group: number, number: number, array: Y.Array<Uint8Array>): Segment {
+    const segment = new Segment(group, number, array, this.#shape, this.garbage);
     this.segments.set(number, segment);
     this.#arrays.set(array, segment);
     this.#groupSizes.set(group, (this.#groupSizes.get(group) ?? 0) + 1);
@@ -280,7 +283,9 @@ export class LogDoc {
       if (target === this.#root) {
         for (const name of (event as unknown as Y.YMapEvent<never>).keysChanged as Set<string>) this.#groupChanged(name, added, removed);
       } else if (target instanceof Y.Map) {
-        for (const name of (event as unknown as Y.YMapEvent<never>).keysChanged as Set<string>) this.#segmentChanged(target as Group, name, added, removed);
+        // What the document says: the owner's idea of the size of a group may be another.
+        const group = Number(event.path[0]);
+        for (const name of (event as unknown as Y.YMapEvent<never>).keysChanged as Set<string>) this.#segmentChanged(group, target as Group, name, added, removed);
       } else {
         const segment = this.#arrays.get(target);
         if (segment !== undefined) this.#read(segment, added);
@@ -295,20 +300,20 @@ export class LogDoc {
     for (const segment of [...this.segments.values()]) {
       if (segment.group === Number(name) && group?.get(String(segment.number)) !== segment.array) this.#remove(segment, removed);
     }
-    if (group !== undefined) for (const key of group.keys()) this.#segmentChanged(group, key, added, removed);
+    if (group !== undefined) for (const key of group.keys()) this.#segmentChanged(Number(name), group, key, added, removed);
   }
 
-  #segmentChanged(group: Group, name: string, added: StoredRecord[], removed: StoredRecord[]): void {
+  #segmentChanged(groupNumber: number, group: Group, name: string, added: StoredRecord[], removed: StoredRecord[]): void {
     if (name === MARKER) return;
     const number = Number(name);
-    if (!Number.isSafeInteger(number) || number < 0) throw new MalformedError(`segment ${name}`);
+    if (!Number.isSafeInteger(number) || number < 0 || !Number.isSafeInteger(groupNumber)) throw new MalformedError(`segment ${name}`);
     const array = group.get(name);
     let known = this.segments.get(number);
     if (known !== undefined && known.array !== array) {
       this.#remove(known, removed);
       known = undefined;
     }
-    if (array instanceof Y.Array) this.#read(known ?? this.#segment(number, array), added);
+    if (array instanceof Y.Array) this.#read(known ?? this.#segment(groupNumber, number, array), added);
   }
 
   #read(segment: Segment, added: StoredRecord[]): void {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { limits } from '../limits.ts';
 import { LwwSink } from '../testing/lww-sink.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { MemoryJournal } from '../testing/memory-journal.ts';
@@ -142,6 +143,21 @@ describe('frames', () => {
     expect(b.sink.get('k')).toBe('3');
     await b.clock.settle();
     expect(await a.replica.missing(b.replica.vector())).toBeNull();
+  });
+
+  test('a group larger than a frame goes in several', async () => {
+    const [a, b] = [make(1, true), make(2, true)];
+    for (let i = 0; i < 30; i++) a.replica.commit([{ ...put(`k${i}`, ''), value: new Uint8Array(1_000_000) }]);
+    await a.clock.settle();
+    expect(a.frames.length).toBeGreaterThan(1);
+    expect(a.journal.appends).toBe(1);
+    for (const frame of a.frames) {
+      expect(frame.length).toBeLessThan(limits.frame_bytes);
+      expect(b.replica.integrate(decodeFrame(frame))).toBe('applied');
+    }
+    await b.clock.settle();
+    expect(b.sink.state()).toBe(a.sink.state());
+    expect(b.replica.digests()).toEqual(new Map([...a.replica.digests(), [b.replica.log, b.replica.digests().get(b.replica.log)!]]));
   });
 
   test('an answer leaves only once all of it is durable', async () => {

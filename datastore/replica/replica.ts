@@ -91,6 +91,12 @@ interface OwnWrite {
 }
 type Op = OwnWrite | Uint8Array;
 
+/** Own updates of one group, and the transactions in each. */
+interface Sent {
+  readonly updates: LogUpdate[];
+  readonly records: number[];
+}
+
 /** What had been applied when a group was made; what is durable when it is. */
 interface Mark {
   readonly revision: number;
@@ -99,6 +105,8 @@ interface Mark {
 }
 
 const TICK_MS = 1_000;
+/** Above this an own update is cut: it must fit into a frame. */
+const TRANSACTION_BYTES = limits.frame_bytes / 4;
 
 export class Replica {
   readonly #shape: Shape;
@@ -624,19 +632,22 @@ export class Replica {
     this.#queue = [];
     const own = this.#own;
     const entries: Uint8Array[] = [];
-    const sent: LogUpdate[] = [];
+    const sent: Sent = { updates: [], records: [] };
     let run: OwnWrite[] = [];
-    let records = 0;
+    let runBytes = 0;
     const push = (rewrite: Rewrite | null) => {
       const update = this.#push(run, rewrite);
-      sent.push(update);
-      records += run.length;
+      sent.updates.push(update);
+      sent.records.push(run.length);
       entries.push(encodeEntry({ kind: 'commit', updates: [update], revisions: run.map((w) => w.revision) }));
       run = [];
+      runBytes = 0;
     };
     for (const op of ops) {
       if (!(op instanceof Uint8Array)) {
         run.push(op);
+        runBytes += op.record.bytes.length;
+        if (runBytes > TRANSACTION_BYTES) push(null);
         continue;
       }
       if (run.length > 0) push(null);
@@ -650,7 +661,7 @@ export class Replica {
       entries,
       durable: () => this.#becomeDurable(mark),
       after: () => {
-        if (sent.length > 0) this.#send(sent, mark.vector, records);
+        this.#send(sent, mark.vector);
       },
     };
   }
@@ -690,10 +701,22 @@ export class Replica {
     if (advanced) this.#sink.durable(mark.revision);
   }
 
-  #send(updates: readonly LogUpdate[], dependencies: Vector, records: number): void {
+  /** Own updates to the peers, in as many frames as their size demands. */
+  #send({ updates, records }: Sent, dependencies: Vector): void {
     if (this.#onFrame.size === 0) return;
-    const bytes = this.#encode(FrameKind.push, updates, dependencies, [this.report()]);
-    for (const fn of this.#onFrame) fn({ bytes, clock: updates.at(-1)!.toClock, records });
+    for (let at = 0; at < updates.length; ) {
+      const part: LogUpdate[] = [];
+      let bytes = 0;
+      let count = 0;
+      for (; at < updates.length && (part.length === 0 || bytes + updates[at]!.update.length <= limits.frame_bytes / 2); at++) {
+        part.push(updates[at]!);
+        bytes += updates[at]!.update.length;
+        count += records[at]!;
+      }
+      const { log, toClock: clock, lamport } = part.at(-1)!;
+      const frame = this.#encode(FrameKind.push, part, new Map(dependencies).set(log, { clock, lamport }), [this.report()]);
+      for (const fn of this.#onFrame) fn({ bytes: frame, clock, records: count });
+    }
   }
 
   #encode(kind: FrameKind, updates: readonly LogUpdate[], dependencies: Vector, reports: readonly Report[]): Uint8Array {

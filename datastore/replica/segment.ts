@@ -33,8 +33,8 @@ export class Segment implements Place {
   readonly #garbage: Garbage;
   readonly #shape: Shape;
 
-  constructor(number: number, array: Y.Array<Uint8Array>, shape: Shape, garbage: Garbage) {
-    this.group = Math.floor(number / shape.groupSegments);
+  constructor(group: number, number: number, array: Y.Array<Uint8Array>, shape: Shape, garbage: Garbage) {
+    this.group = group;
     this.#shape = shape;
     this.number = number;
     this.array = array;

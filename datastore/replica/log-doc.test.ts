@@ -1,0 +1,149 @@
+import { describe, expect, test } from '@jest/globals';
+import * as Y from 'yjs';
+import { InvariantError } from './assert.ts';
+import { MalformedError } from './bytes.ts';
+import { LogDoc } from './log-doc.ts';
+import type { LogUpdate } from './log-doc.ts';
+import { RecordWriter } from './record.ts';
+import { logId } from './types.ts';
+
+const log = logId(1, 4242);
+const shape = { segmentRecords: 4, segmentBytes: 100_000, groupSegments: 3 };
+const writer = new RecordWriter();
+let lamport = 0;
+const record = (key = 'k', value = 'v') =>
+  writer.encode({ lamport: ++lamport, log }, 0, new Map(), [{ space: 0, key, value: new Uint8Array(Buffer.from(value)), lease: 0n }]);
+const records = (n: number) => Array.from({ length: n }, () => record());
+const owner = () => {
+  const doc = new LogDoc(log, shape);
+  doc.own();
+  return doc;
+};
+const stamps = (doc: LogDoc) => [...doc.segments.values()].flatMap((s) => s.records.map((r) => r.lamport)).sort((a, b) => a - b);
+
+describe('a log document', () => {
+  test('records go into segments, one transaction is one update, and bytes become the document’s own', () => {
+    const doc = owner();
+    const some = records(10);
+    const before = some.map((r) => r.bytes);
+    const update = doc.write(some, [], lamport);
+    expect([update.fromClock, update.toClock]).toEqual([0, doc.clock]);
+    expect([...doc.segments.values()].map((s) => s.records.length)).toEqual([4, 4, 2]);
+    some.forEach((r, i) => {
+      expect(r.bytes).toEqual(before[i]);
+      expect(r.bytes).not.toBe(before[i]);
+    });
+    const peer = new LogDoc(log);
+    peer.inspect(update);
+    const { added, removed } = peer.apply(update);
+    expect([added.length, removed.length, peer.clock, peer.lamport]).toEqual([10, 0, doc.clock, lamport]);
+    expect(peer.digest).toBe(doc.digest);
+  });
+
+  test('a rewritten segment goes in the same update as its copies; with none there is a marker', () => {
+    const doc = owner();
+    const peer = new LogDoc(log);
+    for (let i = 0; i < 3; i++) peer.apply(doc.write(records(4), [], lamport));
+    const [first, second] = [...doc.segments.values()];
+    let update = doc.write([record()], [first!], lamport);
+    let applied = peer.apply(update);
+    expect([applied.added.length, applied.removed.length]).toEqual([1, 4]);
+    update = doc.write([], [second!], lamport);
+    expect(update.toClock).toBeGreaterThan(update.fromClock);
+    applied = peer.apply(update);
+    expect([applied.added.length, applied.removed.length]).toEqual([0, 4]);
+    expect(stamps(peer)).toEqual(stamps(doc));
+    expect(peer.digest).toBe(doc.digest);
+  });
+
+  test('a dead group leaves hardly anything behind', () => {
+    const doc = owner();
+    const peer = new LogDoc(log);
+    for (let i = 0; i < 300; i++) {
+      const old = [...doc.segments.values()];
+      const update = doc.write(records(4), [], lamport);
+      peer.apply(update);
+      if (old.length > 0) peer.apply(doc.write([], old, lamport));
+    }
+    expect(doc.structs).toBeLessThan(300);
+    expect(peer.structs).toBe(doc.structs);
+    expect(stamps(peer)).toEqual(stamps(doc));
+  });
+
+  test('what is missing since any clock, deletions included, is one update', () => {
+    const doc = owner();
+    const states: LogUpdate[] = [];
+    const peers: LogDoc[] = [];
+    for (let i = 0; i < 40; i++) {
+      const old = [...doc.segments.values()];
+      doc.write(records(3), i % 3 === 2 ? old.filter((segment) => segment.sealed).slice(0, 2) : [], lamport);
+      const peer = new LogDoc(log);
+      peer.apply(doc.updateSince(0));
+      peers.push(peer);
+      states.push(doc.updateSince(0));
+    }
+    peers.forEach((peer, i) => {
+      const update = doc.updateSince(peer.clock);
+      peer.inspect(update);
+      peer.apply(update);
+      expect(stamps(peer)).toEqual(stamps(doc));
+      expect([peer.digest, peer.records, peer.bytes]).toEqual([doc.digest, doc.records, doc.bytes]);
+      // Stale and doubled states change nothing.
+      const { added, removed } = peer.apply({ ...states[i]!, lamport: 0 });
+      expect([added.length, removed.length]).toEqual([0, 0]);
+      expect(peer.digest).toBe(doc.digest);
+    });
+  });
+
+  test('loaded again, its owner goes on writing', () => {
+    const doc = owner();
+    doc.write(records(6), [], lamport);
+    const again = new LogDoc(log, shape);
+    again.apply(doc.updateSince(0));
+    expect(() => again.write(records(1), [], lamport)).toThrow(InvariantError);
+    again.own();
+    again.write(records(1), [], lamport);
+    expect([...again.segments.values()].map((s) => s.records.length)).toEqual([4, 3]);
+    expect(() => again.apply(doc.updateSince(0))).toThrow(InvariantError);
+  });
+
+  test('gaps never reach Yjs', () => {
+    const doc = owner();
+    doc.write(records(2), [], lamport);
+    const later = doc.write(records(2), [], lamport);
+    expect(() => new LogDoc(log).apply(later)).toThrow(InvariantError);
+    expect(() => new LogDoc(log).inspect({ ...later, fromClock: 0 })).toThrow(MalformedError);
+  });
+
+  test('an update that is not what it says is found before Yjs sees it', () => {
+    const doc = owner();
+    const update = doc.write(records(3), [], lamport);
+    const peer = new LogDoc(log);
+    const bad: Partial<LogUpdate>[] = [{ toClock: update.toClock + 1 }, { toClock: update.toClock - 1 }, { lamport: lamport - 1 }, { update: update.update.subarray(0, 20) }];
+    for (const change of bad) expect(() => peer.inspect({ ...update, ...change })).toThrow(MalformedError);
+    const foreign = new Y.Doc();
+    foreign.clientID = 7;
+    foreign.getMap('s').set('x', 1);
+    expect(() => peer.inspect({ ...update, toClock: 1, update: Y.encodeStateAsUpdate(foreign) })).toThrow(MalformedError);
+    const rubbish = new Y.Doc();
+    rubbish.clientID = peer.client;
+    rubbish.getArray('s').push([new Uint8Array([1, 2, 3, 4, 5])]);
+    expect(() => peer.inspect({ ...update, toClock: 1, update: Y.encodeStateAsUpdate(rubbish) })).toThrow(MalformedError);
+    expect(peer.clock).toBe(0);
+    peer.inspect(update);
+  });
+
+  test('bits flipped in an update never crash the inspection', () => {
+    const doc = owner();
+    const update = doc.write(records(3), [], lamport);
+    for (let bit = 0; bit < update.update.length * 8; bit++) {
+      const bytes = new Uint8Array(update.update);
+      bytes[bit >> 3]! ^= 1 << (bit & 7);
+      try {
+        new LogDoc(log).inspect({ ...update, update: bytes });
+      } catch (error) {
+        expect(error).toBeInstanceOf(MalformedError);
+      }
+    }
+  });
+});
