@@ -30,7 +30,8 @@ export function updateExpected(target: TargetName, results: readonly TestResult[
     else if (before?.expect !== result.status) {
       const theirs = file.etcd?.[result.name];
       const skipped = theirs?.expect === 'skip' ? (theirs.reason ?? '') : result.reason;
-      const reason = result.status === 'fail' ? `${UNEXPLAINED}: ${result.reason}` : skipped;
+      const failed = result.reason === '' ? 'see its cases' : `${UNEXPLAINED}: ${result.reason}`;
+      const reason = result.status === 'fail' ? failed : skipped;
       updated[result.name] = { expect: result.status, reason };
     }
   }

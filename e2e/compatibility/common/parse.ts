@@ -15,7 +15,7 @@ export interface TestResult {
 const RESULT = /^\s*--- (PASS|FAIL|SKIP): (.+) \((\d+(?:\.\d+)?)s\)$/;
 const CURRENT = /^=== (?:RUN|NAME|CONT)\s+(.+)$/;
 const STATUS: Record<string, Status> = { PASS: 'pass', FAIL: 'fail', SKIP: 'skip' };
-const REASON_MAX_CHARS = 300;
+const REASON_MAX_CHARS = 400;
 
 /**
  * The results of one run, in the order in which they ended. A test that began and reported no result (the binary
@@ -46,7 +46,9 @@ export function parseGoTest(output: string): TestResult[] {
   for (const name of began.filter((test) => !ended.has(test))) {
     results.push({ name, status: 'fail', seconds: 0, reason: reasonOf(output.split('\n'), 'no result: ') });
   }
-  return results;
+  // A failed subtest says why; what is left for the test around it is noise.
+  const failed = results.filter((result) => result.status === 'fail');
+  return results.map((result) => (failed.some((other) => other.name.startsWith(`${result.name}/`)) ? { ...result, reason: '' } : result));
 }
 
 /** The line that says most: what testify compared, a panic, or the last line that a test file logged. */
@@ -63,5 +65,7 @@ function reasonOf(lines: readonly string[], prefix = ''): string {
     const messages = clean.find((line) => line.startsWith('Messages:'));
     if (messages !== undefined) reason = `${reason} (${messages.replace(/^Messages:\s*/, '')})`;
   }
-  return `${prefix}${reason.replace(/\s+/g, ' ')}`.slice(0, REASON_MAX_CHARS);
+  // The suite's helper that runs programs says a lot; what the program said is at the end, and is what matters.
+  reason = reason.replace(/\s+/g, ' ').replace(/match not found\. Set EXPECT_DEBUG.*?last lines: /, '');
+  return `${prefix}${reason}`.slice(0, REASON_MAX_CHARS);
 }
