@@ -120,6 +120,8 @@ export const limits = {
   /** Frames that depend on what another member has not sent yet wait this long, and in all this many bytes a peer, before anti-entropy. */
   frame_wait_ms: 100,
   frame_wait_bytes: 16 * 1_048_576,
+  /** How long stopping waits for the peers to take what was sent. */
+  stop_ms: 2_000,
   /** Least time between two whole states exchanged with one peer. */
   full_sync_interval_ms: 60_000,
   /** Least time between two reports when nobody waits for them. */

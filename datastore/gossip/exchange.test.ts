@@ -192,6 +192,16 @@ describe('pushes', () => {
     await cluster.stop();
   });
 
+  test('what was written before the stop still goes out', async () => {
+    const cluster = new GossipCluster(toys, 17, 2, { bytesPerMs: 500 });
+    const [a, b] = await cluster.startAll();
+    await cluster.clock.run(3_000);
+    for (let i = 0; i < 10; i++) a!.replica.put(`k${i}`, 'x'.repeat(50_000));
+    await cluster.clock.wait(a!.gossip.stop(), limits.stop_ms + 100);
+    expect(Object.keys(b!.replica.state())).toHaveLength(10);
+    await cluster.stop();
+  });
+
   test('lag, unacknowledged records and bytes', async () => {
     const cluster = new GossipCluster(smallReplicas, 14, 2, { delayMs: 200, jitterMs: 0 });
     const [a] = await cluster.startAll();

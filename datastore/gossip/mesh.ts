@@ -118,7 +118,7 @@ export class Gossip {
     this.#bootstrap.start();
   }
 
-  /** Sends what waits, tells the peers, closes everything. */
+  /** Sends what waits, tells the peers, closes everything. Takes as long as the links take what was sent, at most `stop_ms`. */
   async stop(): Promise<void> {
     if (this.#state === 'stopped') return;
     this.#batcher.flush();
@@ -128,8 +128,14 @@ export class Gossip {
     this.#reporter.stop();
     this.#antiEntropy.stop();
     this.#admission.stop();
-    for (const session of [...this.#greeting.keys()]) session.close(closeReasons.stopping);
+    const sessions = [...this.#greeting.keys(), ...this.#linked().map((peer) => peer.linked!.session)];
+    for (const session of this.#greeting.keys()) session.close(closeReasons.stopping);
     for (const peer of this.#peers.values()) peer.stop(closeReasons.stopping);
+    // A listener that closes ends its links at once, sent or not.
+    const deadline = this.#clock.monotonicMs() + limits.stop_ms;
+    while (sessions.some((session) => !session.gone) && this.#clock.monotonicMs() < deadline) {
+      await new Promise<void>((resolve) => this.#clock.after(limits.drain_poll_ms, resolve));
+    }
     await Promise.all(this.#listeners.map((listener) => listener.close()));
   }
 

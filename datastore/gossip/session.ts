@@ -48,6 +48,7 @@ export class Session {
   /** Of a message that has not come whole. */
   #parts: Uint8Array[] = [];
   #partBytes = 0;
+  #gone = false;
 
   constructor(link: Link, dialled: boolean, mine: Hello, clock: Clock, events: SessionEvents) {
     this.remote = link.remote;
@@ -64,7 +65,15 @@ export class Session {
     this.#timer = this.#clock.after(limits.handshake_ms, () => this.close(closeReasons.handshakeTimeout));
     this.#link.send(encodeMessage({ type: 'hello', hello: this.#mine }));
     this.#link.onMessage = (bytes) => this.#received(bytes);
-    this.#link.onClose = (code) => this.#ended(closeReason(code), false);
+    this.#link.onClose = (code) => {
+      this.#gone = true;
+      this.#ended(closeReason(code), false);
+    };
+  }
+
+  /** Nothing more travels on the link: everything that was sent has been taken, or never will be. */
+  get gone(): boolean {
+    return this.#gone;
   }
 
   get state(): 'hello' | 'accepted' | 'closed' {

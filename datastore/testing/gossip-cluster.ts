@@ -115,7 +115,7 @@ export class GossipCluster<S extends Subject> {
   }
 
   async stop(): Promise<void> {
-    for (const node of this.nodes.values()) await node.gossip.stop();
+    await this.clock.wait(Promise.all([...this.nodes.values()].map((node) => node.gossip.stop())), 10_000);
   }
 
   /** Same vectors and same state at every node that runs. */

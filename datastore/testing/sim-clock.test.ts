@@ -42,7 +42,7 @@ describe('SimClock', () => {
     clock.after(2, () => seen.push('timer'));
     const work = (async () => {
       await sleep(1);
-      await null;
+      await Promise.resolve();
       seen.push('first');
       await sleep(1);
       seen.push('second');
