@@ -82,6 +82,6 @@ test('a crash at every disk operation loses nothing acknowledged and invents not
   const operations = await run(1_000_000, 1);
   expect(operations).toBeGreaterThan(200);
   for (let crashAt = 0; crashAt <= operations; crashAt++) {
-    for (const seed of [1, 2, 3]) await run(crashAt, seed);
+    for (const seed of [1, 2]) await run(crashAt, seed);
   }
 });

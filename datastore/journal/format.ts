@@ -32,6 +32,7 @@
  * order and completeness are covered. The trailer is a chunk of length 0xffffffff with 16 bytes: number of chunks (8) and their bytes (8).
  */
 import { crc32 } from 'node:zlib';
+import type { Random } from '../host/host.ts';
 
 export const VERSION = 1;
 export const FILE_HEADER_BYTES = 64;
@@ -61,6 +62,14 @@ export interface RecordHeader {
 }
 
 export const alignUp = (bytes: number): number => Math.ceil(bytes / ALIGN) * ALIGN;
+
+/** A salt for a new file. One of the 2^32 would make a header of zeros look right, and what is not written is zeros. */
+export function drawSalt(random: Random): number {
+  for (;;) {
+    const salt = random.uint32();
+    if (decodeRecordHeader(Buffer.alloc(RECORD_HEADER_BYTES), 0, salt) === null) return salt;
+  }
+}
 
 /** Bytes that a record of these entries takes in the file. */
 export function recordBytes(entries: readonly Uint8Array[]): number {

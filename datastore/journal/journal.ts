@@ -3,7 +3,7 @@ import type { Logger } from '../host/log.ts';
 import { limits } from '../limits.ts';
 import type { SnapshotJob } from './build-snapshot.ts';
 import { journalPath, snapshotPath } from './folder.ts';
-import { encodeRecord, recordBytes } from './format.ts';
+import { drawSalt, encodeRecord, recordBytes } from './format.ts';
 import { JournalFile, prepareFile } from './journal-file.ts';
 import type { FileContext, JournalSizes, PreparedFile } from './journal-file.ts';
 import { replay } from './replay.ts';
@@ -131,7 +131,7 @@ class DiskJournal implements Journal {
     const newest = files.at(-1);
     if (newest === undefined) {
       const prepared = await prepareFile(this.#context, 1);
-      this.#setFile(await prepared.commit(this.#sequence, this.#host.random.uint32()));
+      this.#setFile(await prepared.commit(this.#sequence, drawSalt(this.#host.random)));
       return;
     }
     if (newest.torn !== undefined) {
@@ -269,7 +269,7 @@ class DiskJournal implements Journal {
     const old = this.#file;
     try {
       // All records of the old file are on stable storage: this runs between writes.
-      this.#setFile(await prepared.commit(this.#sequence, this.#host.random.uint32()));
+      this.#setFile(await prepared.commit(this.#sequence, drawSalt(this.#host.random)));
       await old.seal();
       this.#files.get(old.number)!.diskBytes = old.allocatedBytes;
       await old.close();
