@@ -41,6 +41,12 @@ export class Collector {
     this.#stable = stable;
   }
 
+  /** Another log is the own one now. */
+  reset(): void {
+    this.#visited = null;
+    this.#forgettable.clear();
+  }
+
   /** Worth a transaction of its own? */
   waiting(log: LogDoc): boolean {
     return this.#forgettable.size > 0 || log.garbage.due;

@@ -101,6 +101,14 @@ export class LogDoc {
     }
   }
 
+  /** This replica writes another log from now on; what peers hold of this one may still arrive. */
+  disown(): void {
+    this.#owned = false;
+    this.#head = null;
+    // Any other will do: nothing is written here, and Yjs complains of changes by a document's own client.
+    this.#doc.clientID = this.client === 0 ? 1 : 0;
+  }
+
   /**
    * Writes one transaction: appends records and deletes segments, as one V1 update. The records' `bytes` become the document's own.
    * @param lamport highest counter of the owner in it or before

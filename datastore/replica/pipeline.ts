@@ -61,10 +61,15 @@ export class Pipeline {
 
   /** Something waits. The promise resolves once it is on stable storage, and is shared by all of its group. */
   submit(): Promise<void> {
+    if (this.#failed !== null) return this.#refused();
     this.#next ??= waiters();
-    if (this.#failed !== null) this.#fail(this.#failed);
-    else this.#schedule();
-    return this.#next?.promise ?? Promise.reject(this.#failed);
+    this.#schedule();
+    return this.#next.promise;
+  }
+
+  /** The last write found no room, and is tried again. */
+  get full(): boolean {
+    return this.#full;
   }
 
   /** Everything submitted is on stable storage. */
@@ -74,11 +79,18 @@ export class Pipeline {
 
   /** Resolves when everything submitted so far is on stable storage. */
   flushed(): Promise<void> {
-    return (this.#next ?? this.#writing)?.promise ?? (this.#failed === null ? Promise.resolve() : Promise.reject(this.#failed));
+    if (this.#failed !== null) return this.#refused();
+    return (this.#next ?? this.#writing)?.promise ?? Promise.resolve();
   }
 
   stop(): void {
     this.#retry?.cancel();
+  }
+
+  #refused(): Promise<void> {
+    const refusal = Promise.reject(this.#failed);
+    refusal.catch(() => {}); // nobody has to wait for it
+    return refusal;
   }
 
   #schedule(): void {
@@ -135,6 +147,7 @@ export class Pipeline {
   }
 
   #fail(error: unknown): void {
+    if (this.#failed !== null) return;
     this.#failed = error;
     this.#writing?.reject(error);
     this.#next?.reject(error);

@@ -3,15 +3,18 @@ import { limits } from '../limits.ts';
 import { LwwSink } from '../testing/lww-sink.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { MemoryJournal } from '../testing/memory-journal.ts';
+import { MalformedError } from './bytes.ts';
 import { decodeFrame } from './frame.ts';
 import { Replica, StaleDiskError } from './replica.ts';
+import { usualShape } from './segment.ts';
+import type { Shape } from './segment.ts';
 import type { Write } from './types.ts';
 
 const put = (key: string, value: string): Write => ({ space: 0, key, value: new Uint8Array(Buffer.from(value)), lease: 0n });
 const del = (key: string): Write => ({ space: 0, key, value: null, lease: 0n });
 const system = (key: string): Write => ({ space: 1, key, value: new Uint8Array(1), lease: 0n });
 
-function make(slot = 0, striding = false, entries: readonly Uint8Array[] = []) {
+function make(slot = 0, striding = false, entries: readonly Uint8Array[] = [], shape: Shape = usualShape) {
   const clock = new ManualClock();
   const sink = new LwwSink(true);
   const journal = new MemoryJournal();
@@ -19,7 +22,7 @@ function make(slot = 0, striding = false, entries: readonly Uint8Array[] = []) {
   const frames: Uint8Array[] = [];
   const failures: unknown[] = [];
   const notes: string[] = [];
-  const replica = new Replica({ clock, sink, onFatal: (e) => failures.push(e) });
+  const replica = new Replica({ clock, sink, onFatal: (e) => failures.push(e), shape });
   replica.onFrame((f) => frames.push(f.bytes));
   replica.onNote('test', (body) => notes.push(Buffer.from(body).toString()));
   for (const entry of entries) replica.applyEntry(entry);
@@ -107,6 +110,69 @@ describe('own commits', () => {
   });
 });
 
+describe('the disk', () => {
+  test('a broken journal stops everything: nothing more is acknowledged', async () => {
+    const { replica, clock, sink, journal, failures } = make();
+    await clock.settle();
+    const broken = new Error('EIO');
+    journal.append = () => Promise.reject(broken);
+    const outcomes: unknown[] = [];
+    replica.commit([put('a', '1')]).durable.catch((error: unknown) => outcomes.push(error));
+    await clock.settle();
+    replica.commit([put('b', '1')]).durable.catch((error: unknown) => outcomes.push(error));
+    await clock.settle();
+    expect(outcomes).toEqual([broken, broken]);
+    expect(failures).toEqual([broken]);
+    expect([sink.visible, replica.writable]).toEqual([1, false]);
+    await expect(replica.flushed()).rejects.toBe(broken);
+  });
+});
+
+describe('what is forgotten', () => {
+  test('overwrites and deletions leave no more than about a third, and nothing in Yjs that grows', async () => {
+    const { replica, clock, sink } = make(1, true);
+    replica.setMembers([{ slot: 1, log: replica.log }]);
+    let structs = 0;
+    for (let i = 0; i < 24_000; i++) {
+      const key = `k${(i * 7919) % 1500}`;
+      replica.commit([i % 5 === 0 ? del(key) : put(key, `v${i}`)]);
+      if (i % 100 === 99) await clock.settle();
+      if (i === 11_999) structs = replica.logs.get(replica.log)!.structs;
+    }
+    const log = replica.logs.get(replica.log)!;
+    expect(log.records).toBeLessThan(1500 * 1.5 + 2 * 1024);
+    expect(log.structs).toBeLessThan(structs + 300);
+    for (let i = 0; i < 1500; i++) replica.commit([del(`k${i}`)]);
+    await clock.settle();
+    for (let i = 0; i < 40; i++) {
+      clock.advance(1000);
+      await clock.settle();
+    }
+    expect(sink.state()).toBe('');
+    expect(sink.remembered).toBeLessThan(1024);
+    expect(sink.physical).toBeLessThan(1024);
+  });
+
+  test('a deletion stays as long as a member may not know it', async () => {
+    const shape = { segmentRecords: 4, segmentBytes: 1000, groupSegments: 4 };
+    const { replica, clock, sink } = make(1, true, [], shape);
+    replica.setMembers([{ slot: 1, log: replica.log }, { slot: 2, log: 2 * 2 ** 32 + 1 }]);
+    for (let i = 0; i < 40; i++) replica.commit([put(`k${i}`, '1')]);
+    for (let i = 0; i < 40; i++) replica.commit([del(`k${i}`)]);
+    const rest = async () => {
+      for (let i = 0; i < 60; i++) {
+        clock.advance(1000);
+        await clock.settle();
+      }
+    };
+    await rest();
+    expect([sink.remembered, sink.physical]).toEqual([40, 40]);
+    replica.reported({ ...replica.report(), log: 2 * 2 ** 32 + 1 });
+    await rest();
+    expect(sink.remembered).toBeLessThan(8);
+  });
+});
+
 describe('frames', () => {
   test('a peer integrates them, in a causal order, as new local revisions', async () => {
     const a = make(1, true);
@@ -190,6 +256,58 @@ describe('frames', () => {
     const restored = make(1, true, old);
     expect(() => restored.replica.integrate(decodeFrame(b.frames[0]!))).toThrow(StaleDiskError);
     expect(restored.sink.state()).toBe('k=1');
+
+    // It goes on as a new incarnation, gets back what its old one had sent, and is replayed like that.
+    const before = restored.replica.currentRevision;
+    const done = restored.replica.reincarnate(4321);
+    await restored.clock.settle();
+    await done;
+    expect(restored.replica.log).not.toBe(a.replica.log);
+    expect(restored.replica.currentRevision).toBeGreaterThan(before + 512 * (limits.incarnation_gap - 1));
+    expect(restored.replica.classify(before)).toBe('compacted');
+    restored.replica.commit([put('new', '1')]);
+    await restored.clock.settle();
+    const answer = b.replica.missing(restored.replica.vector());
+    await b.clock.settle();
+    expect(restored.replica.integrate(decodeFrame((await answer)!))).toBe('applied');
+    await restored.clock.settle();
+    expect(restored.sink.state()).toBe('k=2\nnew=1\nx=1');
+    const again = make(1, true, restored.journal.durable);
+    expect(again.sink.trace).toEqual(restored.sink.trace);
+    expect(again.replica.log).toBe(restored.replica.log);
+    again.replica.commit([put('newer', '1')]);
+    await again.clock.settle();
+    expect(again.failures).toEqual([]);
+  });
+
+  test('the counter moves above a foreign revision, once, also at replay', async () => {
+    const a = make(1, true);
+    a.replica.setMembers([{ slot: 1, log: a.replica.log }, { slot: 2, log: null }]);
+    const foreign = 512 * 1000 + 4;
+    expect(a.replica.classify(foreign)).toBe('foreign');
+    const moved = a.replica.advanceAbove(foreign)!;
+    expect(moved.revision).toBe(512 * (1000 + limits.foreign_jump) + 2);
+    expect(a.replica.advanceAbove(foreign)).toBeNull();
+    const { revision } = a.replica.commit([put('k', '1')]);
+    expect(revision).toBe(moved.revision + 512);
+    await a.clock.settle();
+    expect(a.sink.visible).toBe(revision);
+    expect(a.replica.lamport).toBe(1001 + limits.foreign_jump);
+    const again = make(1, true, a.journal.durable);
+    expect(again.sink.trace).toEqual(a.sink.trace);
+  });
+
+  test('frames that are damaged, or lie, change nothing', async () => {
+    const [a, b] = [make(1, true), make(2, true)];
+    a.replica.commit([put('k', '1')]);
+    await a.clock.settle();
+    const frame = decodeFrame(a.frames[0]!);
+    const [update] = frame.updates;
+    expect(() => b.replica.integrate({ ...frame, updates: [{ ...update!, toClock: update!.toClock + 5 }] })).toThrow(MalformedError);
+    expect(() => b.replica.integrate({ ...frame, updates: [{ ...update!, update: update!.update.subarray(3) }] })).toThrow(MalformedError);
+    await b.clock.settle();
+    expect([b.sink.state(), b.failures, b.replica.logs.size]).toEqual(['', [], 1]);
+    expect(b.replica.integrate(frame)).toBe('applied');
   });
 
   test('an effect waits for its cause', async () => {
@@ -210,7 +328,7 @@ describe('frames', () => {
 describe('snapshots', () => {
   test('a snapshot and the entries after it give the same state', async () => {
     const a = make();
-    for (let i = 0; i < 3000; i++) {
+    for (let i = 0; i < 1500; i++) {
       a.replica.commit([put(`k${i % 700}`, `v${i}`)]);
       if (i % 50 === 0) await a.clock.settle();
     }

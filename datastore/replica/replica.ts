@@ -156,6 +156,23 @@ export class Replica {
     return this.#submit({ kind: 'identity', log, striding: identity.striding });
   }
 
+  /**
+   * Goes on in the log of a new incarnation, because this disk may be an old copy: after a `StaleDiskError`, or when no peer can vouch for it
+   * (REPLICATION.md, rule 13). What was in the old log stays, as a log of which peers may hold more.
+   * @param incarnation random, 32 bits
+   */
+  async reincarnate(incarnation: number): Promise<void> {
+    assert(this.#started, 'a started replica gets a new incarnation');
+    while (this.#queue.some((op) => !(op instanceof Uint8Array))) await this.flushed();
+    const log = logId(this.slot, incarnation);
+    assert(!this.#logs.has(log) && !this.#retired.has(log), 'an incarnation is new');
+    this.#ownLog().disown();
+    this.#identify(log, true);
+    this.#ownLog().own();
+    void this.#submit({ kind: 'identity', log, striding: true });
+    await this.beginIncarnation().durable;
+  }
+
   /** Recovery is over: everything applied so far is durable, and the replica may write. */
   start(journal: Journal): void {
     assert(!this.#started, 'started once');
@@ -167,11 +184,11 @@ export class Replica {
     this.#tick = this.#clock.after(TICK_MS, () => this.#onTick());
   }
 
-  /** Waits until everything decided is durable. */
+  /** Waits until everything decided is durable; not for room on a full disk: what waits for that has not been acknowledged. */
   async stop(): Promise<void> {
     this.#tick?.cancel();
     try {
-      await this.#pipeline.flushed();
+      if (!this.#pipeline.full) await this.#pipeline.flushed();
     } finally {
       this.#tick?.cancel();
       this.#pipeline.stop();
@@ -533,9 +550,11 @@ export class Replica {
   }
 
   #identify(log: LogId, striding: boolean): void {
-    assert(this.#own === null, 'one identity a disk');
+    const first = this.#own === null;
     this.#own = this.#log(log);
-    this.#revisions = Revisions.initial(slotOf(log), striding);
+    this.#collector.reset();
+    if (first) this.#revisions = Revisions.initial(slotOf(log), striding);
+    else if (!this.#rev().striding) this.#stride();
   }
 
   #local(revision: number, writes: readonly Write[]): void {
