@@ -68,7 +68,7 @@ test('close follows what was sent', async () => {
   a.close(4001, 'why');
   a.send(bytes('too late'));
   await clock.run(100);
-  expect(events).toEqual(['a closed 4001', 'b last', 'b closed 4001']);
+  expect(events).toEqual(['b last', 'b closed 4001', 'a closed 4001']);
   expect(net.linksBetween('a', 'b')).toBe(0);
 });
 

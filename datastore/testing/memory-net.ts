@@ -202,22 +202,19 @@ class MemoryLink implements Link {
     this.#enqueue({ message: message.slice(), close: null });
   }
 
-  /** Sends a close after everything queued. This end hears of it in the next turn and receives nothing more. */
+  /** Sends a close after everything queued, and receives nothing more. This end is told when the other has taken it. */
   close(code: number, reason: string): void {
     if (!this.#open || this.#closing) return;
     this.#closing = true;
     this.#enqueue({ message: null, close: { code, reason } });
-    this.#net.clock.soon(() => this.onClose(code, reason));
   }
 
   /** The link is gone and both ends are told. */
   die(code: number, reason: string): void {
-    const other = this.other;
-    for (const end of [this, other]) {
+    for (const end of [this, this.other]) {
       if (end === null || !end.#open) continue;
-      const told = end.#closing;
       end.vanish();
-      if (!told) this.#net.clock.soon(() => end.onClose(code, reason));
+      this.#net.clock.soon(() => end.onClose(code, reason));
     }
   }
 
@@ -273,11 +270,11 @@ class MemoryLink implements Link {
     const other = this.other;
     if (other === null || !other.#open) return;
     if (parcel.close !== null) {
-      const told = other.#closing;
+      const { code, reason } = parcel.close;
       other.vanish();
       this.vanish();
-      if (!told) other.onClose(parcel.close.code, parcel.close.reason);
-      return;
+      this.#net.clock.after(this.#net.delayOf(this.#net.path(this.to, this.from)), () => this.onClose(code, reason));
+      return other.onClose(code, reason);
     }
     if (other.#closing || !this.#open) return;
     const message = parcel.message as Uint8Array;
