@@ -328,7 +328,7 @@ describe('frames', () => {
 describe('snapshots', () => {
   test('a snapshot and the entries after it give the same state', async () => {
     const a = make();
-    for (let i = 0; i < 1500; i++) {
+    for (let i = 0; i < 3000; i++) {
       a.replica.commit([put(`k${i % 700}`, `v${i}`)]);
       if (i % 50 === 0) await a.clock.settle();
     }

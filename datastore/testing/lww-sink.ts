@@ -71,6 +71,7 @@ export class LwwSink implements RecordSink {
       const current = this.#current.get(name);
       if (current?.record !== record) continue;
       assert(current.write.valueLength < 0, `only a deletion may go while it is current: ${name} of ${record.log}/${record.lamport}`);
+      assert(left === 0, `a deletion goes last: ${name} of ${record.log}/${record.lamport}`);
       this.#current.delete(name);
       record.live--;
     }
