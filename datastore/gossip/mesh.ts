@@ -5,7 +5,6 @@
 import type { Clock, Link, Network, Random } from '../host/host.ts';
 import type { Logger } from '../host/log.ts';
 import { limits } from '../limits.ts';
-import { MalformedError } from '../replica/bytes.ts';
 import { AntiEntropy } from './anti-entropy.ts';
 import { Batcher } from './batch.ts';
 import { Bootstrap } from './bootstrap.ts';
@@ -15,12 +14,13 @@ import { closeReasons } from './close-codes.ts';
 import type { CloseReason } from './close-codes.ts';
 import { Donor } from './donor.ts';
 import type { Hello } from './hello.ts';
+import { Intake } from './intake.ts';
 import { Peer } from './peer.ts';
 import { Pull } from './pull.ts';
 import { Reporter } from './reporter.ts';
 import { Session } from './session.ts';
 import type { LogId } from '../replica/types.ts';
-import type { GossipAlarm, Integrated, MemberState, OwnFrame, PeerAddress, PeerStats, ReplicaPort, Self } from './types.ts';
+import type { GossipAlarm, MemberState, OwnFrame, PeerAddress, PeerStats, ReplicaPort, Self } from './types.ts';
 import { WaitingRoom } from './waiting-room.ts';
 import { Unacked } from './unacked.ts';
 import { encodeMessage, WIRE_VERSION, WIRE_VERSION_MIN } from './wire.ts';
@@ -63,6 +63,7 @@ export class Gossip {
   readonly #unacked = new Unacked();
   readonly #batcher: Batcher;
   readonly #reporter: Reporter;
+  readonly #intake: Intake;
   readonly #antiEntropy: AntiEntropy;
   readonly #admission: Admission;
   readonly #bootstrap: Bootstrap;
@@ -90,6 +91,14 @@ export class Gossip {
       () => this.#replica.report(),
       (report) => this.#broadcast({ type: 'report', report }),
     );
+    this.#intake = new Intake({
+      replica: this.#replica,
+      log: this.#log,
+      peers: () => this.#peers.values(),
+      durable: (urgent) => this.#reporter.changed(urgent),
+      acked: (log, clock) => this.#acked(log, clock),
+      alarm: (alarm) => options.alarm?.(alarm),
+    });
     this.#antiEntropy = new AntiEntropy(this.#clock, options.random, () => this.#linked().map((peer) => peer.linked!.pull));
     this.#bootstrap = new Bootstrap(options.state, () => this.#peers.size + 1, this.#log, (state) => this.#broadcast({ type: 'status', state }));
     this.#admission = new Admission({
@@ -237,7 +246,7 @@ export class Gossip {
     const mismatch = (): void => this.#mismatch(peer);
     const donor = new Donor(session, this.#replica, this.#clock, log, peer.stats, { mismatch });
     const pull: Pull = new Pull(session, this.#replica, this.#clock, log, peer.stats, this.#antiEntropy, {
-      integrate: (frame) => this.#integrateAnswer(peer, session, frame),
+      integrate: (frame) => this.#intake.answer(peer, session, frame),
       caughtUp: () => this.#caughtUp(peer),
       mismatch,
     });
@@ -247,7 +256,7 @@ export class Gossip {
     this.#options.onMember?.(hello.slot, hello.log);
     const waiting = new WaitingRoom(
       this.#clock,
-      (frame) => this.#integrate(peer, session, frame) !== 'waiting',
+      (frame) => this.#intake.take(peer, session, frame) !== 'waiting',
       () => pull.want(),
     );
     peer.link({ session, donor, pull, waiting });
@@ -279,7 +288,7 @@ export class Gossip {
     if (peer?.linked?.session !== session) return;
     switch (message.type) {
       case 'frames':
-        return this.#frames(peer, session, message.frames, message.ackWanted);
+        return this.#intake.frames(peer, session, message.frames, message.ackWanted);
       case 'vector':
         return peer.linked.donor.asked(message);
       case 'chunk':
@@ -287,79 +296,13 @@ export class Gossip {
       case 'nudge':
         return peer.linked.pull.want();
       case 'report':
-        return void this.#integrate(peer, session, message.report);
+        return void this.#intake.take(peer, session, message.report);
       case 'status':
         peer.stats.state = message.state;
         return this.#bootstrap.heard(peer.name, message.state);
       default:
         session.close(closeReasons.unexpected);
     }
-  }
-
-  #frames(peer: Peer, session: Session, frames: readonly Uint8Array[], ackWanted: boolean): void {
-    const waiting = peer.linked!.waiting;
-    let applied = false;
-    peer.stats.framesReceived += frames.length;
-    for (const frame of frames) {
-      const result = waiting.occupied ? 'waiting' : this.#integrate(peer, session, frame);
-      if (result === null) return;
-      if (result === 'applied') applied = true;
-      if (result !== 'waiting') continue;
-      peer.stats.framesWaited++;
-      waiting.add(frame);
-    }
-    if (applied) this.#integrated(ackWanted);
-  }
-
-  #integrateAnswer(peer: Peer, session: Session, frame: Uint8Array): Integrated['result'] | null {
-    const result = this.#integrate(peer, session, frame);
-    if (result === 'applied') this.#integrated(false);
-    return result;
-  }
-
-  /** @returns null if the session was closed over it */
-  #integrate(peer: Peer, session: Session, frame: Uint8Array): Integrated['result'] | null {
-    let integrated: Integrated;
-    try {
-      integrated = this.#replica.integrate(frame, session.hello!.log);
-    } catch (error) {
-      if (!(error instanceof MalformedError)) throw error;
-      this.#log.warn('peer sent a frame that cannot be read', { peer: peer.name, error });
-      session.close(closeReasons.malformed);
-      return null;
-    }
-    for (const [log, clock] of integrated.acks) this.#acked(log, clock);
-    switch (integrated.result) {
-      case 'applied':
-        peer.stats.framesApplied++;
-        break;
-      case 'known':
-        peer.stats.framesKnown++;
-        break;
-      case 'gap':
-        peer.stats.framesGap++;
-        peer.linked?.pull.want();
-        break;
-      case 'stale':
-        this.#log.error('a peer holds more of the own log than this disk', { peer: peer.name, log: this.#replica.log });
-        this.#options.alarm?.({ type: 'staleDisk', log: this.#replica.log, peer: peer.name });
-        session.close(closeReasons.staleDisk);
-        return null;
-    }
-    return integrated.result;
-  }
-
-  /** Something new is here: what waited for it may go on, and once it is durable, the others are told. */
-  #integrated(urgent: boolean): void {
-    for (let progress = true; progress; ) {
-      progress = false;
-      for (const peer of this.#peers.values()) if (peer.linked?.waiting.retry() === true) progress = true;
-    }
-    this.#replica.flushed().then(
-      () => this.#reporter.changed(urgent),
-      // The journal broke: the process stops.
-      () => {},
-    );
   }
 
   #caughtUp(peer: Peer): void {
