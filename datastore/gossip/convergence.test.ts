@@ -1,5 +1,6 @@
 /** Real replicas over a bad network: whatever happens to the links, all end with the same. */
 import { describe, expect, test } from '@jest/globals';
+import { logId } from '../replica/types.ts';
 import { GossipCluster } from '../testing/gossip-cluster.ts';
 import { smallReplicas } from '../testing/small-replica.ts';
 import type { SmallReplica } from '../testing/small-replica.ts';
@@ -29,7 +30,8 @@ async function storm<S extends Subject>(cluster: GossipCluster<S>, steps: number
   for (let i = 0; i < steps; i++) {
     const [a, b] = [random.pick(names), random.pick(names)];
     const dice = random.float();
-    if (dice < 0.6) cluster.nodes.get(a)?.replica.put(`k${random.below(20)}`, `${i}`);
+    if (dice < 0.45) cluster.nodes.get(a)?.replica.put(`k${random.below(20)}`, `${i}`);
+    else if (dice < 0.6) cluster.nodes.get(a)?.replica.remove(`k${random.below(20)}`);
     else if (dice < 0.66) cluster.net.cutOneWay(a, b);
     else if (dice < 0.72) cluster.net.cut(a, b);
     else if (dice < 0.84) cluster.net.heal(a, b);
@@ -58,8 +60,17 @@ describe('after a storm', () => {
   });
 
   test.each([201, 202, 203, 204, 205, 206])('real replicas, seed %i', async (seed) => {
-    const cluster = new GossipCluster(smallReplicas, seed, 3);
-    await storm<SmallReplica>(cluster, 120, true);
+    const members = [0, 1, 2].map((slot) => ({ slot, log: logId(slot, 1_000 + slot) }));
+    const cluster = new GossipCluster<SmallReplica>(
+      (...args) => {
+        const made = smallReplicas(...args);
+        made.replica.setMembers(members, 1);
+        return made;
+      },
+      seed,
+      3,
+    );
+    await storm(cluster, 120, true);
     for (const node of cluster.nodes.values()) expect(node.alarms).toEqual([]);
     await cluster.stop();
   });

@@ -18,6 +18,7 @@ import type { ReplicaPort } from '../gossip/types.ts';
 export interface Subject {
   readonly port: ReplicaPort;
   put(key: string, value: string): void;
+  remove(key: string): void;
   state(): Record<string, string>;
   /** What a later process finds on its disk if this one dies now. */
   disk(): unknown;

@@ -66,6 +66,11 @@ export class ToyReplica implements ReplicaPort, Subject {
     for (const fn of this.#listeners) fn(frame);
   }
 
+  /** Toys do not forget: an empty value. */
+  remove(key: string): void {
+    this.put(key, '');
+  }
+
   /** What each key is. */
   state(): Record<string, string> {
     const best = new Map<string, ToyRecord>();
