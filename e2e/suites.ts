@@ -5,22 +5,7 @@ export interface Suite {
   /** What it shows, for people. */
   readonly about: string;
   /** Groups of programs that e2e/tools/setup.sh builds. */
-  readonly tools: readonly string[  suite('kubernetes/soak', 'Deployments, rolling updates and namespace deletions under an unmodified control plane', [
-    'e2e/kubernetes/soak/main.ts', '--only', 'edgestore', '--minutes', '2', '--pods', '500',
-  ], 8, { tools: ['etcd', 'k8s', 'kwok'] }),
-  suite('kubernetes/failover', 'An apiserver moves between replicas; every informer equals a fresh list', [
-    'e2e/kubernetes/failover/main.ts', '--interval', '5', '--pods', '100',
-  ], 8, { tools: ['k8s', 'kwok'] }),
-  suite('kubernetes/soak-long', 'The same beside etcd, 16 min and 1,000 pods, with the cache consistency checker having run', [
-    'e2e/kubernetes/soak/main.ts', '--minutes', '16',
-  ], 60, { tools: ['etcd', 'k8s', 'kwok'], long: true }),
-  suite('kubernetes/soak-long-3', 'The same on one of three replicas', [
-    'e2e/kubernetes/soak/main.ts', '--only', 'edgestore', '--minutes', '16', '--replicas', '3',
-  ], 40, { tools: ['etcd', 'k8s', 'kwok'], long: true }),
-  suite('kubernetes/failover-long', 'Failover with three compaction intervals of 20 s on each replica', [
-    'e2e/kubernetes/failover/main.ts', '--pods', '500', '--nodes', '50',
-  ], 20, { tools: ['k8s', 'kwok'], long: true }),
-];
+  readonly tools: readonly string[];
   /** Groups of packages that e2e/tools/debian.sh installs; they need root. */
   readonly debian: readonly string[];
   /** Needs root for itself (mounts, network namespaces). */
