@@ -14,8 +14,11 @@ import { decodeEntry, encodeEntry } from './entry.ts';
 import type { Entry } from './entry.ts';
 import { encodeFrame, FrameKind } from './frame.ts';
 import type { Frame, Report } from './frame.ts';
-import { LogDoc } from './log-doc.ts';
-import type { LogUpdate } from './log-doc.ts';
+import type { LogDoc, LogUpdate } from './log-doc.ts';
+import { Logs, relocate } from './logs.ts';
+import type { Move } from './logs.ts';
+import { Outbox } from './outbox.ts';
+import type { OwnFrame, Sent } from './outbox.ts';
 import { Pipeline } from './pipeline.ts';
 import type { Group } from './pipeline.ts';
 import { RecordWriter } from './record.ts';
@@ -27,17 +30,9 @@ import type { Shape } from './segment.ts';
 import { Stability } from './stability.ts';
 import type { Member } from './stability.ts';
 import { encodeState, StateLoader } from './state.ts';
-import { compareStamps, logId, logName, slotOf, Space } from './types.ts';
+import { logId, slotOf, Space } from './types.ts';
 import type { LogId, RecordSink, Stamp, Write } from './types.ts';
-import type { Held, Vector } from './vector.ts';
-
-/** A peer holds more of this replica's own log than it does itself: the disk is an old copy, and this incarnation must end. */
-export class StaleDiskError extends Error {
-  constructor(log: LogId) {
-    super(`a peer holds more of ${logName(log)} than its owner`);
-    this.name = 'StaleDiskError';
-  }
-}
+import type { Vector } from './vector.ts';
 
 export interface Identity {
   readonly slot: number;
@@ -56,15 +51,6 @@ export interface ReplicaOptions {
   readonly shape?: Shape;
   /** The journal broke, or an invariant: the process must stop. */
   readonly onFatal?: (error: unknown) => void;
-}
-
-/** An own frame, given out once it is durable here. */
-export interface OwnFrame {
-  readonly bytes: Uint8Array;
-  /** The own log's clock after it. */
-  readonly clock: number;
-  /** Transactions in it. */
-  readonly records: number;
 }
 
 /** All that somebody lacks. It is not to leave this replica before it is durable here. */
@@ -91,12 +77,6 @@ interface OwnWrite {
 }
 type Op = OwnWrite | Uint8Array;
 
-/** Own updates of one group, and the transactions in each. */
-interface Sent {
-  readonly updates: LogUpdate[];
-  readonly records: number[];
-}
-
 /** What had been applied when a group was made; what is durable when it is. */
 interface Mark {
   readonly revision: number;
@@ -108,36 +88,33 @@ const TICK_MS = 1_000;
 /** Above this an own update is cut: it must fit into a frame. */
 const TRANSACTION_BYTES = limits.frame_bytes / 4;
 
+export { StaleDiskError } from './logs.ts';
+export type { OwnFrame } from './outbox.ts';
+
 export class Replica {
-  readonly #shape: Shape;
   readonly #clock: Clock;
   readonly #sink: RecordSink;
-  readonly #onFrame = new Set<(frame: OwnFrame) => void>();
+  readonly #outbox = new Outbox();
   readonly #pipeline: Pipeline;
   readonly #collector: Collector;
   readonly #stability = new Stability();
   readonly #writer = new RecordWriter();
-  readonly #logs = new Map<LogId, LogDoc>();
-  readonly #retired = new Map<LogId, Held>();
-  /** Highest Lamport counter held of every log: the context of the next record. */
-  readonly #held = new Map<LogId, number>();
+  readonly #logs: Logs;
   readonly #handlers = new Map<string, (body: Uint8Array) => void>();
   #own: LogDoc | null = null;
-  #index: Map<LogId, Map<number, StoredRecord>> | null = null;
   #revisions: Revisions | null = null;
-  #lamport = 0;
   #queue: Op[] = [];
   #durable: Mark = { revision: 0, vector: new Map(), digests: new Map() };
   #started = false;
   #tick: Timer | null = null;
 
-  constructor({ clock, sink, onFrame, onFatal, shape }: ReplicaOptions) {
-    this.#shape = shape ?? usualShape;
+  constructor({ clock, sink, onFrame, onFatal, shape = usualShape }: ReplicaOptions) {
+    this.#logs = new Logs(shape);
     this.#clock = clock;
     this.#sink = sink;
     if (onFrame !== undefined) this.onFrame(({ bytes }) => onFrame(bytes));
     this.#pipeline = new Pipeline(clock, () => this.#prepare(), onFatal ?? (() => {}));
-    this.#collector = new Collector(sink, (stamp) => this.stable(stamp), this.#shape);
+    this.#collector = new Collector(sink, (stamp) => this.stable(stamp), shape);
   }
 
   // ---- life
@@ -165,7 +142,7 @@ export class Replica {
     assert(this.#started, 'a started replica gets a new incarnation');
     while (this.#queue.some((op) => !(op instanceof Uint8Array))) await this.flushed();
     const log = logId(this.slot, incarnation);
-    assert(!this.#logs.has(log) && !this.#retired.has(log), 'an incarnation is new');
+    assert(this.#logs.isNew(log), 'an incarnation is new');
     this.#ownLog().disown();
     this.#identify(log, true);
     this.#ownLog().own();
@@ -177,7 +154,7 @@ export class Replica {
   start(journal: Journal): void {
     assert(!this.#started, 'started once');
     this.#started = true;
-    this.#index = null;
+    this.#logs.changed();
     this.#own?.own();
     this.#becomeDurable(this.#mark());
     this.#pipeline.start(journal);
@@ -206,7 +183,7 @@ export class Replica {
   }
 
   get lamport(): number {
-    return this.#lamport;
+    return this.#logs.lamport;
   }
 
   /** Of the applied state. */
@@ -254,9 +231,8 @@ export class Replica {
     const lamport = this.#nextLamport();
     const revision = revisions.next(lamport);
     const written = !revisions.striding && writes.some((w) => w.space === Space.client) ? revision : 0;
-    const record = this.#writer.encode({ lamport, log: own.log }, written, this.#held, writes);
-    this.#lamport = lamport;
-    this.#held.set(own.log, lamport);
+    const record = this.#writer.encode({ lamport, log: own.log }, written, this.#logs.context, writes);
+    this.#logs.heard(own.log, lamport);
     const used = this.#sink.integrate(record, revision);
     if (used) revisions.take(revision);
     this.#queue.push({ record, revision: used ? revision : 0 });
@@ -295,7 +271,7 @@ export class Replica {
    */
   beginIncarnation(): Commit {
     const revisions = this.#rev();
-    const revision = revisions.of(Math.max(this.#lamport, revisions.counter) + limits.incarnation_gap);
+    const revision = revisions.of(Math.max(this.#logs.lamport, revisions.counter) + limits.incarnation_gap);
     this.#advance(revision, true);
     return { revision, durable: this.#submit({ kind: 'advance', revision, begin: true }) };
   }
@@ -332,25 +308,10 @@ export class Replica {
   integrate(frame: Frame): IntegrateResult {
     const own = this.#ownLog();
     assert(this.#started, 'a started replica integrates');
-    const clocks = new Map<LogId, number>();
-    const clockOf = (log: LogId): number => clocks.get(log) ?? this.#logs.get(log)?.clock ?? this.#retired.get(log)?.clock ?? 0;
-    const updates: LogUpdate[] = [];
-    let gap = false;
-    for (const update of frame.updates) {
-      if (update.log === own.log && update.toClock > own.clock) throw new StaleDiskError(own.log);
-      if (update.log === own.log || this.#retired.has(update.log)) continue;
-      const have = clockOf(update.log);
-      if (update.toClock <= have && frame.kind !== FrameKind.repair) continue;
-      gap ||= update.fromClock > have;
-      clocks.set(update.log, Math.max(have, update.toClock));
-      updates.push(update);
-    }
-    if ((frame.dependencies.get(own.log)?.clock ?? 0) > own.clock) throw new StaleDiskError(own.log);
+    const updates = this.#logs.admit(frame, own);
     for (const report of frame.reports) this.reported(report);
-    if (gap) return 'gap';
-    for (const [log, { clock }] of frame.dependencies) if (!this.#retired.has(log) && clockOf(log) < clock) return 'waiting';
+    if (!Array.isArray(updates)) return updates;
     if (updates.length === 0) return 'known';
-    for (const update of updates) (this.#logs.get(update.log) ?? new LogDoc(update.log, this.#shape)).inspect(update);
     const revisions = this.#absorb(updates, null);
     void this.#submit({ kind: 'commit', updates, revisions });
     return 'applied';
@@ -368,8 +329,7 @@ export class Replica {
 
   /** Calls `fn` with every own frame from now on, in order. @returns a function that ends it */
   onFrame(fn: (frame: OwnFrame) => void): () => void {
-    this.#onFrame.add(fn);
-    return () => void this.#onFrame.delete(fn);
+    return this.#outbox.onFrame(fn);
   }
 
   /**
@@ -377,13 +337,9 @@ export class Replica {
    * there is.
    */
   answer(theirs: ReadonlyMap<LogId, { readonly clock: number }>, repair = false): Answer | null {
-    const updates: LogUpdate[] = [];
-    for (const log of this.#logs.values()) {
-      const clock = repair ? 0 : (theirs.get(log.log)?.clock ?? 0);
-      if (clock < log.clock) updates.push(log.updateSince(clock));
-    }
+    const updates = this.#logs.since(repair ? null : theirs);
     if (updates.length === 0) return null;
-    const dependencies = this.#vector();
+    const dependencies = this.#logs.vector();
     const kind = repair ? FrameKind.repair : FrameKind.antiEntropy;
     return { durable: this.flushed(), encode: () => this.#encode(kind, updates, dependencies, this.#allReports()) };
   }
@@ -438,7 +394,7 @@ export class Replica {
 
   /** For tests, metrics and snapshots. */
   get logs(): ReadonlyMap<LogId, LogDoc> {
-    return this.#logs;
+    return this.#logs.docs;
   }
 
   // ---- replay
@@ -446,7 +402,7 @@ export class Replica {
   /** Applies an entry of the journal again. @throws MalformedError; InvariantError if the outcome is not what it was */
   applyEntry(bytes: Uint8Array): void {
     assert(!this.#started, 'entries are replayed before the start');
-    this.#index = null;
+    this.#logs.changed();
     const entry = decodeEntry(bytes);
     switch (entry.kind) {
       case 'identity':
@@ -470,8 +426,8 @@ export class Replica {
 
   /** The whole state but what others keep of it, in chunks of about a MiB. Blocks for long: run it off the serving thread. */
   encodeState(): Iterable<Uint8Array> {
-    const identity = this.#own === null ? null : { log: this.#own.log, revisions: this.#rev().state, lamport: this.#lamport };
-    return encodeState({ identity, retired: this.#retired, logs: this.#logs.values() });
+    const identity = this.#own === null ? null : { log: this.#own.log, revisions: this.#rev().state, lamport: this.#logs.lamport };
+    return encodeState({ identity, retired: this.#logs.retired, logs: this.#logs.docs.values() });
   }
 
   /** Takes what `encodeState` gave, chunk by chunk, before any entry. The sink is not called: it restores itself by `recordByStamp`. */
@@ -479,21 +435,13 @@ export class Replica {
     assert(!this.#started && this.#own === null, 'a snapshot is loaded into an empty replica');
     return new StateLoader({
       header: (identity, retired) => {
-        for (const [log, held] of retired) {
-          this.#retired.set(log, held);
-          this.#held.set(log, held.lamport);
-        }
+        for (const [log, held] of retired) this.#logs.retire(log, held);
         if (identity === null) return;
         this.#identify(identity.log, identity.revisions.striding);
         this.#revisions = new Revisions(identity.revisions);
-        this.#lamport = identity.lamport;
+        this.#logs.lamport = identity.lamport;
       },
-      log: (log, { clock, lamport }, update) => {
-        const doc = this.#log(log);
-        doc.apply({ log, fromClock: 0, toClock: clock, lamport, update });
-        this.#held.set(log, lamport);
-        return doc;
-      },
+      log: (log, held, update) => this.#logs.load(log, held, update),
     });
   }
 
@@ -509,22 +457,7 @@ export class Replica {
    * index of all records.
    */
   recordByStamp(log: LogId, lamport: number): StoredRecord | undefined {
-    this.#index ??= this.#makeIndex();
-    return this.#index.get(log)?.get(lamport);
-  }
-
-  #makeIndex(): Map<LogId, Map<number, StoredRecord>> {
-    const index = new Map<LogId, Map<number, StoredRecord>>();
-    for (const doc of this.#logs.values()) {
-      for (const segment of doc.segments.values()) {
-        for (const record of segment.records) {
-          let log = index.get(record.log);
-          if (log === undefined) index.set(record.log, (log = new Map()));
-          log.set(record.lamport, record);
-        }
-      }
-    }
-    return index;
+    return this.#logs.find(log, lamport);
   }
 
   // ---- inside
@@ -540,18 +473,12 @@ export class Replica {
   }
 
   #nextLamport(): number {
-    return Math.max(this.#lamport, this.#rev().counter) + 1;
-  }
-
-  #log(log: LogId): LogDoc {
-    let doc = this.#logs.get(log);
-    if (doc === undefined) this.#logs.set(log, (doc = new LogDoc(log, this.#shape)));
-    return doc;
+    return Math.max(this.#logs.lamport, this.#rev().counter) + 1;
   }
 
   #identify(log: LogId, striding: boolean): void {
     const first = this.#own === null;
-    this.#own = this.#log(log);
+    this.#own = this.#logs.open(log);
     this.#collector.reset();
     if (first) this.#revisions = Revisions.initial(slotOf(log), striding);
     else if (!this.#rev().striding) this.#stride();
@@ -571,7 +498,7 @@ export class Replica {
 
   #stride(): void {
     // The counter of the first striding revision must lie above every revision counted by 1.
-    this.#lamport = Math.max(this.#lamport, Math.ceil(this.#rev().current / (limits.slots * 2)));
+    this.#logs.lamport = Math.max(this.#logs.lamport, Math.ceil(this.#rev().current / (limits.slots * 2)));
     this.#rev().stride();
   }
 
@@ -593,31 +520,10 @@ export class Replica {
    * @returns the revision of each new record; 0 for those that used none
    */
   #absorb(updates: readonly LogUpdate[], recorded: readonly number[] | null): number[] {
-    this.#index = null;
-    const known = new Map(this.#held);
-    const fresh = new Map<string, StoredRecord>();
-    const moved: [from: StoredRecord, to: StoredRecord][] = [];
-    const gone: StoredRecord[] = [];
-    const name = (record: StoredRecord) => `${record.log}/${record.lamport}`;
-    for (const update of updates) {
-      const doc = this.#log(update.log);
-      const { added, removed } = doc.apply(update);
-      const left = new Map<string, StoredRecord>();
-      for (const record of removed) if (!fresh.delete(name(record))) left.set(name(record), record);
-      for (const record of added) {
-        const from = left.get(name(record));
-        if (from !== undefined) {
-          moved.push([from, record]);
-          left.delete(name(record));
-        } else if (record.lamport > (known.get(record.log) ?? 0)) fresh.set(name(record), record);
-      }
-      gone.push(...left.values());
-      this.#held.set(doc.log, Math.max(this.#held.get(doc.log) ?? 0, doc.lamport));
-      this.#lamport = Math.max(this.#lamport, doc.lamport);
-    }
+    const { fresh, moved, gone } = this.#logs.absorb(updates);
     // First what supersedes, then what goes because of it: the order in which the owner did it.
-    const revisions = [...fresh.values()].sort(compareStamps).map((record) => this.#give(record));
-    this.#relocate(moved, gone);
+    const revisions = fresh.map((record) => this.#give(record));
+    relocate(this.#sink, moved, gone);
     if (recorded !== null) assert(recorded.length === revisions.length && recorded.every((r, i) => r === revisions[i]), 'replay gives the same revisions');
     return revisions;
   }
@@ -630,23 +536,9 @@ export class Replica {
     return revision;
   }
 
-  /** Tells the sink what has moved and what is gone, in the order of stamps. */
-  #relocate(moved: [from: StoredRecord, to: StoredRecord][], gone: StoredRecord[]): void {
-    for (const [from, to] of moved.sort(([a], [b]) => compareStamps(a, b))) {
-      this.#sink.moved(from, to);
-      if (to.writes.length === from.writes.length) continue;
-      const kept = new Set(to.writes.map((write) => write.space + write.key));
-      this.#sink.dropped(
-        from,
-        from.writes.filter((write) => !kept.has(write.space + write.key)),
-      );
-    }
-    for (const record of gone.sort(compareStamps)) this.#sink.dropped(record, record.writes);
-  }
-
   /** Makes one group of everything that waits. What the owner forgets goes last: by then all that supersedes it is in the group. */
   #prepare(): Group | null {
-    this.#index = null;
+    this.#logs.changed();
     const ops = this.#queue;
     this.#queue = [];
     const own = this.#own;
@@ -679,9 +571,7 @@ export class Replica {
     return {
       entries,
       durable: () => this.#becomeDurable(mark),
-      after: () => {
-        this.#send(sent, mark.vector);
-      },
+      after: () => this.#outbox.send(sent, mark.vector, this.#logs.retired, this.report()),
     };
   }
 
@@ -689,7 +579,7 @@ export class Replica {
   #push(run: readonly OwnWrite[], rewrite: Rewrite | null): LogUpdate {
     const own = this.#ownLog();
     const records = run.map((w) => w.record);
-    const moved: [from: StoredRecord, to: StoredRecord][] = [];
+    const moved: Move[] = [];
     const gone: StoredRecord[] = [];
     for (const { from, to } of rewrite?.fates ?? []) {
       if (to === null) gone.push(from);
@@ -697,20 +587,12 @@ export class Replica {
     }
     const all = moved.length === 0 ? records : [...moved.map(([, to]) => to), ...records];
     const update = own.write(all, rewrite?.segments ?? [], records.at(-1)?.lamport ?? 0);
-    this.#relocate(moved, gone);
+    relocate(this.#sink, moved, gone);
     return update;
   }
 
-  #vector(): Map<LogId, Held> {
-    const vector = new Map<LogId, Held>(this.#retired);
-    for (const { log, clock, lamport } of this.#logs.values()) vector.set(log, { clock, lamport });
-    return vector;
-  }
-
   #mark(): Mark {
-    const digests = new Map<LogId, number>();
-    for (const log of this.#logs.values()) digests.set(log.log, log.digest);
-    return { revision: this.currentRevision, vector: this.#vector(), digests };
+    return { revision: this.currentRevision, vector: this.#logs.vector(), digests: this.#logs.digests() };
   }
 
   #becomeDurable(mark: Mark): void {
@@ -720,26 +602,8 @@ export class Replica {
     if (advanced) this.#sink.durable(mark.revision);
   }
 
-  /** Own updates to the peers, in as many frames as their size demands. */
-  #send({ updates, records }: Sent, dependencies: Vector): void {
-    if (this.#onFrame.size === 0) return;
-    for (let at = 0; at < updates.length; ) {
-      const part: LogUpdate[] = [];
-      let bytes = 0;
-      let count = 0;
-      for (; at < updates.length && (part.length === 0 || bytes + updates[at]!.update.length <= limits.frame_bytes / 2); at++) {
-        part.push(updates[at]!);
-        bytes += updates[at]!.update.length;
-        count += records[at]!;
-      }
-      const { log, toClock: clock, lamport } = part.at(-1)!;
-      const frame = this.#encode(FrameKind.push, part, new Map(dependencies).set(log, { clock, lamport }), [this.report()]);
-      for (const fn of this.#onFrame) fn({ bytes: frame, clock, records: count });
-    }
-  }
-
   #encode(kind: FrameKind, updates: readonly LogUpdate[], dependencies: Vector, reports: readonly Report[]): Uint8Array {
-    return encodeFrame({ kind, sender: this.log, dependencies, updates, retired: this.#retired, reports });
+    return encodeFrame({ kind, sender: this.log, dependencies, updates, retired: this.#logs.retired, reports });
   }
 
   /** An idle replica forgets, too. */
