@@ -43,15 +43,21 @@ export async function serveReplica(configuration: Configuration, exit: (code: nu
   process.on('unhandledRejection', unexpected);
 
   let told = false;
-  const signalled = new Promise<NodeJS.Signals>((resolve) => {
+  const signalled = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
         if (told) exit(1);
         told = true;
         log.info('received signal; shutting down', { signal });
-        resolve(signal);
+        resolve();
       });
     }
+    // `edgestore dev` holds a channel to each of its replicas; when it is gone, so is their reason to be.
+    process.once('disconnect', () => {
+      log.info('the parent process is gone; shutting down');
+      resolve();
+    });
+    process.channel?.unref();
   });
 
   try {

@@ -10,7 +10,7 @@ let folder: string;
 let dev: ChildProcess | undefined;
 beforeEach(() => { folder = mkdtempSync(join(tmpdir(), 'edgestore-dev-')); });
 afterEach(async () => {
-  if (dev !== undefined && dev.exitCode === null) {
+  if (dev !== undefined && dev.exitCode === null && dev.signalCode === null) {
     const { promise, resolve } = Promise.withResolvers<void>();
     dev.once('exit', () => resolve());
     dev.kill('SIGTERM');
@@ -18,6 +18,14 @@ afterEach(async () => {
   }
   rmSync(folder, { recursive: true, force: true });
 });
+
+function alive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
 
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
 
@@ -62,4 +70,9 @@ test('three replicas, one of which dies, and all of which come back', async () =
   const second = await start();
   expect(second.urls).toHaveLength(3);
   await arrives(second.urls[1], 'alone', 'yes');
+
+  // Even kill -9 leaves nothing running.
+  dev?.kill('SIGKILL');
+  await second.ended;
+  for (const pid of second.pids) while (alive(pid)) await pause();
 }, 120_000);

@@ -87,7 +87,8 @@ function launch(program: string, replica: Replica, all: readonly Replica[], fold
     '--listen-client-urls', client, '--advertise-client-urls', client,
     '--listen-peer-urls', peer(replica), '--initial-advertise-peer-urls', peer(replica),
     '--initial-cluster', all.map((r) => `${r.name}=${peer(r)}`).join(','), '--initial-cluster-token', 'dev',
-  ], { stdio: ['ignore', file, file], detached: true }); // detached: Ctrl-C reaches this process alone, which ends them in order
+    // Detached: Ctrl-C reaches this process alone, which ends them in order. The channel: if this process is killed, they end, too.
+  ], { stdio: ['ignore', file, file, 'ipc'], detached: true });
   closeSync(file);
   return { child, log };
 }
@@ -162,10 +163,13 @@ export async function dev(args: readonly string[], program: string, print: (text
   // However this process ends, the replicas do not outlive it.
   process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));
 
-  const interrupted = new Promise<NodeJS.Signals>((done) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, done);
+  const interrupted = new Promise<'interrupted'>((done) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => done('interrupted'));
+    // npm's shell, when it is told to end, does not pass that on.
+    const parent = process.ppid;
+    setInterval(() => { if (process.ppid !== parent) done('interrupted'); }, 500).unref();
   });
-  let signal: NodeJS.Signals | 'ready';
+  let signal: 'interrupted' | 'ready';
   try {
     const ready = Promise.all(launched.map(({ child, log }, i) => untilReady(replicas[i]?.name ?? '', child, log))).then(() => 'ready' as const);
     signal = await Promise.race([ready, interrupted]);
