@@ -39,7 +39,8 @@ export class KubeApi {
   readonly url: string;
   private readonly token: string;
   // The apiserver signs its own certificate at each start: there is nothing to check it against.
-  private readonly agent = new Agent({ keepAlive: true, rejectUnauthorized: false, maxSockets: 32 });
+  // No limit of sockets: each watch holds one for as long as it lasts.
+  private readonly agent = new Agent({ keepAlive: true, rejectUnauthorized: false });
 
   constructor(url: string, token: string) {
     this.url = url;
