@@ -174,16 +174,18 @@ export class Logs {
   }
 }
 
-/** Tells a sink what has moved and what is gone, in the order of stamps: the same at first and at replay. */
+/**
+ * Tells a sink what has moved and then what is gone, in the order of stamps: the same at first and at replay, and a deletion goes after what
+ * it had superseded.
+ */
 export function relocate(sink: RecordSink, moved: readonly Move[], gone: readonly StoredRecord[]): void {
+  const losses = gone.map((record) => ({ record, writes: record.writes }));
   for (const [from, to] of [...moved].sort(([a], [b]) => compareStamps(a, b))) {
     sink.moved(from, to);
     if (to.writes.length === from.writes.length) continue;
     const kept = new Set(to.writes.map((write) => write.space + write.key));
-    sink.dropped(
-      from,
-      from.writes.filter((write) => !kept.has(write.space + write.key)),
-    );
+    losses.push({ record: from, writes: from.writes.filter((write) => !kept.has(write.space + write.key)) });
   }
-  for (const record of [...gone].sort(compareStamps)) sink.dropped(record, record.writes);
+  losses.sort((a, b) => compareStamps(a.record, b.record));
+  for (const { record, writes } of losses) sink.dropped(record, writes);
 }
