@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -16,6 +16,10 @@ export interface TlsMaterial {
   readonly ca?: string;
   /** Peers that connect must show a certificate signed by `ca`. */
   readonly requireClientCert?: boolean;
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
+  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3';
+  /** OpenSSL's names, colon separated. */
+  readonly ciphers?: string;
 }
 
 export interface NodeNetworkOptions {
@@ -63,9 +67,9 @@ export function nodeNetwork(options: NodeNetworkOptions): NodeNetwork {
           handshakeTimeout: options.dialTimeoutMs ?? 5_000,
           ...(secure ? { ...material(tls), generateMask } : {}),
         });
-        socket.once('error', reject);
+        // Stays: an error that nobody listens to would end the process.
+        socket.on('error', reject);
         socket.once('open', () => {
-          socket.off('error', reject);
           resolve(new NodeLink(socket, new URL(socketUrl).host, keepalive));
         });
       });
@@ -116,11 +120,10 @@ function parsePeerUrl(url: string): { socketUrl: string; host: string; port: num
   };
 }
 
-const material = ({ cert, key, ca }: TlsMaterial) => ({
-  ...(cert === undefined ? {} : { cert }),
-  ...(key === undefined ? {} : { key }),
-  ...(ca === undefined ? {} : { ca }),
-});
+/** What both roles take. */
+function material({ requireClientCert: _, ...rest }: TlsMaterial): Omit<TlsMaterial, 'requireClientCert'> {
+  return rest;
+}
 
 const serverMaterial = (tls: TlsMaterial) => ({
   ...material(tls),
@@ -137,7 +140,7 @@ function generateMask(mask: Buffer): void {
 }
 
 /** An ordinary request on the peer port: say what this is. */
-function refuse(_request: IncomingMessage, response: import('node:http').ServerResponse): void {
+function refuse(_request: IncomingMessage, response: ServerResponse): void {
   response.writeHead(426, { 'content-type': 'text/plain', upgrade: 'websocket' }).end('this port is for EdgeStore peers (WebSocket)\n');
 }
 

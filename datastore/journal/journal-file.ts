@@ -157,9 +157,12 @@ export class JournalFile {
 
   /** @throws DiskFullError when there is no room for a record of this size. */
   async makeRoom(bytes: number): Promise<void> {
-    await this.#extending;
-    if (bytes > this.#ahead) await this.#extend(bytes);
-    if (bytes > this.#ahead) throw new DiskFullError();
+    while (bytes > this.#ahead) {
+      const running = this.#extending;
+      await (running ?? this.#extend(bytes));
+      // One that was running already may have had less in mind, or met the disk before it had space.
+      if (running === undefined && bytes > this.#ahead) throw new DiskFullError();
+    }
   }
 
   /**

@@ -31,6 +31,16 @@ describe('append', () => {
     expect(list.map((text) => text.length)).toEqual([100_000, ...Array.from({ length: 40 }, () => 480)]);
   });
 
+  test('a large append finds room while less is being allocated', async () => {
+    const world = makeWorld(15);
+    const { journal } = await world.open();
+    await journal.append([Buffer.alloc(5_000)]);
+    await journal.append([Buffer.alloc(200_000)]);
+    expect(journal.low).toBe(false);
+    await journal.close();
+    expect(await world.recovered()).toHaveLength(2);
+  });
+
   test('an append at any later moment is taken up', async () => {
     const world = makeWorld(3);
     const { journal } = await world.open();
