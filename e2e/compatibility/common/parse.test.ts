@@ -24,6 +24,24 @@ test('a failure carries what testify compared', () => {
   assert.deepEqual(leaf, { name: 'TestStatus/NoTLS', status: 'fail', seconds: 1.2, reason: 'Received unexpected error: exit status 1 (could not get status)' });
 });
 
+test('of a program that failed, what it said', () => {
+  const output = `=== RUN   TestX
+    x_test.go:1:
+        	Error:      	Received unexpected error:
+        	            	RoleAdd failed: match not found. Set EXPECT_DEBUG for more info Errs: [unexpected exit code [1] after running [etcdctl role add x]], last lines:
+        	            	{"level":"warn","ts":"2026-11-21T11:27:00Z","error":"rpc error: code = Unimplemented desc = no RoleAdd"}
+        	            	Error: rpc error: code = Unimplemented desc = no RoleAdd
+        	Test:       	TestX
+--- FAIL: TestX (0.10s)
+=== RUN   TestY
+    e2e.go:98: could not start etcd integrationCluster: match not found. Set EXPECT_DEBUG for more info, last lines:
+        {"level":"info","msg":"starting"}
+        {"level":"error","ts":"2026","msg":"cannot go on","error":"bad flag"}
+--- FAIL: TestY (0.10s)
+`;
+  assert.deepEqual(parseGoTest(output).map((result) => result.reason), ['rpc error: code = Unimplemented desc = no RoleAdd', 'the server ended: bad flag']);
+});
+
 test('a skip carries its message, wherever Go prints it', () => {
   const output = '=== RUN   TestX\n    hashkv_test.go:44: Skipping test for single-member cluster\n--- SKIP: TestX (0.00s)\nPASS\n';
   assert.deepEqual(parseGoTest(output), [{ name: 'TestX', status: 'skip', seconds: 0, reason: 'hashkv_test.go:44: Skipping test for single-member cluster' }]);

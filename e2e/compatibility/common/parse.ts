@@ -65,7 +65,16 @@ function reasonOf(lines: readonly string[], prefix = ''): string {
     const messages = clean.find((line) => line.startsWith('Messages:'));
     if (messages !== undefined) reason = `${reason} (${messages.replace(/^Messages:\s*/, '')})`;
   }
-  // The suite's helper that runs programs says a lot; what the program said is at the end, and is what matters.
-  reason = reason.replace(/\s+/g, ' ').replace(/match not found\. Set EXPECT_DEBUG.*?last lines: /, '');
+  // The suite's helper that runs programs says a lot; what the program said is what matters, without its time and addresses.
+  const said = programError(`${reason}\n${reason.includes('EXPECT_DEBUG') ? lines.join('\n') : ''}`);
+  reason = (said ?? reason).replace(/\s+/g, ' ');
   return `${prefix}${reason}`.slice(0, REASON_MAX_CHARS);
+}
+
+/** The server's error in its log if it could not start, else the error that etcdctl got from it. */
+function programError(text: string): string | undefined {
+  const plain = text.replaceAll('\\"', '"').replaceAll('\\n', '\n');
+  const died = /"level":"(?:error|fatal)".*?"error":"((?:[^"\\]|\\.)*)"/.exec(plain)?.[1];
+  const call = [...plain.matchAll(/rpc error: code = \w+ desc = [^"\n]+/g)].at(-1)?.[0];
+  return died === undefined ? call : `the server ended: ${died}`;
 }
