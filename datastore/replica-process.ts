@@ -120,7 +120,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
       const { watchers, streams, slowWatchers, pendingEvents, eventsSent } = store.watch.stats;
       return {
         totalBytes: store.maintenance.status().dbSize, usedBytes, diskBytes, quotaBytes: settings.quota_bytes, keys, leases, revision, compactRevision: compactedRevision,
-        watchers, watchStreams: streams, slowWatchers, pendingEvents, eventsSent, conflicts, connections: api.stats.sessions, calls: api.stats.calls,
+        watchers, watchStreams: streams, slowWatchers, pendingEvents, eventsSent, conflicts, connections: api.stats.connections, calls: api.stats.calls,
         alarms: [...store.maintenance.alarms().filter((alarm) => alarm.memberId === settings.memberId).map((alarm) => alarm.type), ...(replication?.alarms() ?? [])],
         serving: serving.why === null,
       };
