@@ -9,18 +9,17 @@ import type { Journal } from '../journal/types.ts';
 import { limits } from '../limits.ts';
 import { assert } from './assert.ts';
 import { Collector } from './collector.ts';
-import type { Rewrite } from './collector.ts';
 import { decodeEntry, encodeEntry } from './entry.ts';
 import type { Entry } from './entry.ts';
 import { encodeFrame, FrameKind } from './frame.ts';
 import type { Frame, Report } from './frame.ts';
 import type { LogDoc, LogUpdate } from './log-doc.ts';
 import { Logs, relocate } from './logs.ts';
-import type { Move } from './logs.ts';
 import { Outbox } from './outbox.ts';
-import type { OwnFrame, Sent } from './outbox.ts';
+import type { OwnFrame } from './outbox.ts';
 import { Pipeline } from './pipeline.ts';
 import type { Group } from './pipeline.ts';
+import { Queue } from './queue.ts';
 import { RecordWriter } from './record.ts';
 import type { StoredRecord } from './record.ts';
 import { Revisions } from './revisions.ts';
@@ -71,12 +70,6 @@ export interface Commit {
   readonly durable: Promise<void>;
 }
 
-interface OwnWrite {
-  readonly record: StoredRecord;
-  readonly revision: number;
-}
-type Op = OwnWrite | Uint8Array;
-
 /** What had been applied when a group was made; what is durable when it is. */
 interface Mark {
   readonly revision: number;
@@ -85,8 +78,6 @@ interface Mark {
 }
 
 const TICK_MS = 1_000;
-/** Above this an own update is cut: it must fit into a frame. */
-const TRANSACTION_BYTES = limits.frame_bytes / 4;
 
 export { StaleDiskError } from './logs.ts';
 export type { OwnFrame } from './outbox.ts';
@@ -97,13 +88,13 @@ export class Replica {
   readonly #outbox = new Outbox();
   readonly #pipeline: Pipeline;
   readonly #collector: Collector;
+  readonly #queue: Queue;
   readonly #stability = new Stability();
   readonly #writer = new RecordWriter();
   readonly #logs: Logs;
   readonly #handlers = new Map<string, (body: Uint8Array) => void>();
   #own: LogDoc | null = null;
   #revisions: Revisions | null = null;
-  #queue: Op[] = [];
   #durable: Mark = { revision: 0, vector: new Map(), digests: new Map() };
   #started = false;
   #tick: Timer | null = null;
@@ -115,6 +106,7 @@ export class Replica {
     if (onFrame !== undefined) this.onFrame(({ bytes }) => onFrame(bytes));
     this.#pipeline = new Pipeline(clock, () => this.#prepare(), onFatal ?? (() => {}));
     this.#collector = new Collector(sink, (stamp) => this.stable(stamp), shape);
+    this.#queue = new Queue(sink, this.#collector);
   }
 
   // ---- life
@@ -140,7 +132,7 @@ export class Replica {
    */
   async reincarnate(incarnation: number): Promise<void> {
     assert(this.#started, 'a started replica gets a new incarnation');
-    while (this.#queue.some((op) => !(op instanceof Uint8Array))) await this.flushed();
+    while (this.#queue.records > 0) await this.flushed();
     const log = logId(this.slot, incarnation);
     assert(this.#logs.isNew(log), 'an incarnation is new');
     this.#ownLog().disown();
@@ -235,7 +227,7 @@ export class Replica {
     this.#logs.heard(own.log, lamport);
     const used = this.#sink.integrate(record, revision);
     if (used) revisions.take(revision);
-    this.#queue.push({ record, revision: used ? revision : 0 });
+    this.#queue.record(record, used ? revision : 0);
     return { revision: revisions.current, durable: this.#pipeline.submit() };
   }
 
@@ -509,7 +501,7 @@ export class Replica {
   }
 
   #submit(entry: Entry): Promise<void> {
-    this.#queue.push(encodeEntry(entry));
+    this.#queue.entry(encodeEntry(entry));
     return this.#pipeline.submit();
   }
 
@@ -536,59 +528,17 @@ export class Replica {
     return revision;
   }
 
-  /** Makes one group of everything that waits. What the owner forgets goes last: by then all that supersedes it is in the group. */
+  /** One group of everything that waits. */
   #prepare(): Group | null {
     this.#logs.changed();
-    const ops = this.#queue;
-    this.#queue = [];
-    const own = this.#own;
-    const entries: Uint8Array[] = [];
-    const sent: Sent = { updates: [], records: [] };
-    let run: OwnWrite[] = [];
-    let runBytes = 0;
-    const push = (rewrite: Rewrite | null) => {
-      const update = this.#push(run, rewrite);
-      sent.updates.push(update);
-      sent.records.push(run.length);
-      entries.push(encodeEntry({ kind: 'commit', updates: [update], revisions: run.map((w) => w.revision) }));
-      run = [];
-      runBytes = 0;
-    };
-    for (const op of ops) {
-      if (!(op instanceof Uint8Array)) {
-        run.push(op);
-        runBytes += op.record.bytes.length;
-        if (runBytes > TRANSACTION_BYTES) push(null);
-        continue;
-      }
-      if (run.length > 0) push(null);
-      entries.push(op);
-    }
-    const rewrite = own === null ? null : this.#collector.due(own, run.length);
-    if (run.length > 0 || rewrite !== null) push(rewrite);
-    if (entries.length === 0) return null;
+    const batch = this.#queue.drain(this.#own);
+    if (batch === null) return null;
     const mark = this.#mark();
     return {
-      entries,
+      entries: batch.entries,
       durable: () => this.#becomeDurable(mark),
-      after: () => this.#outbox.send(sent, mark.vector, this.#logs.retired, this.report()),
+      after: () => this.#outbox.send(batch.sent, mark.vector, this.#logs.retired, this.report()),
     };
-  }
-
-  /** One Yjs transaction of the own log: new records, and what is moved and forgotten. */
-  #push(run: readonly OwnWrite[], rewrite: Rewrite | null): LogUpdate {
-    const own = this.#ownLog();
-    const records = run.map((w) => w.record);
-    const moved: Move[] = [];
-    const gone: StoredRecord[] = [];
-    for (const { from, to } of rewrite?.fates ?? []) {
-      if (to === null) gone.push(from);
-      else moved.push([from, to]);
-    }
-    const all = moved.length === 0 ? records : [...moved.map(([, to]) => to), ...records];
-    const update = own.write(all, rewrite?.segments ?? [], records.at(-1)?.lamport ?? 0);
-    relocate(this.#sink, moved, gone);
-    return update;
   }
 
   #mark(): Mark {
