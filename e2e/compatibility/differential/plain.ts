@@ -19,7 +19,9 @@ export function plain(message: unknown, field = ''): Plain {
   for (const [name, value] of Object.entries(message)) {
     if (value === undefined || value === 0 || value === 0n || value === false || value === '') continue;
     if ((value instanceof Uint8Array || Array.isArray(value)) && value.length === 0) continue;
-    out[name] = plain(value, name);
+    const item = plain(value, name);
+    if (name === '_unknownFields' && Object.keys(item as object).length === 0) continue;
+    out[name] = item;
   }
   return out;
 }

@@ -9,10 +9,13 @@ import { plain } from './plain.ts';
 const PROGRESS_ID = -1n;
 const TIMEOUT_MS = 15_000;
 const RETRY_MS = 50;
+/** Longer than etcd takes to look at its unsynchronised watchers (every 100 ms). */
+const QUIET_MS = 350;
 
 interface Watcher {
   active: boolean;
   readonly fragment: boolean;
+  readonly startRevision: bigint;
   /** Since the last settlement. */
   told: Plain[];
   lastEventRevision: bigint;
@@ -29,7 +32,9 @@ export class RecordedStream {
   #awaitingProgress: ((message: rpc.WatchResponse) => void) | null = null;
   #ended: Plain | null = null;
   #wake: (() => void)[] = [];
-  #lastFragment = false;
+  /** Watchers that a compaction ended and that were canceled for order's sake. */
+  readonly #cleared = new Set<bigint>();
+  #lastCreate = rpc.WatchCreateRequest.fromPartial({});
 
   constructor(client: EtcdClient) {
     this.#stream = client.watch();
@@ -47,25 +52,33 @@ export class RecordedStream {
   /** @returns the message that answers the creation */
   async create(request: object): Promise<Plain> {
     const create = rpc.WatchCreateRequest.fromPartial(request);
-    this.#lastFragment = create.fragment;
+    this.#lastCreate = create;
     const answer = new Promise<Plain>((resolve) => {
       this.#expecting = (message) => resolve(plain(message));
-      this.#wake.push(() => resolve(this.#ended ?? 'no answer'));
+      const ended = (): void => {
+        if (this.#ended === null) this.#wake.push(ended);
+        else resolve(this.#ended);
+      };
+      ended();
     });
     this.#stream.write(rpc.WatchRequest.fromPartial({ request_union: { $case: 'create_request', value: create } }));
     return within(answer);
   }
 
   async cancel(watchId: bigint): Promise<void> {
-    this.#stream.write(rpc.WatchRequest.fromPartial({ request_union: { $case: 'cancel_request', value: { watch_id: watchId } } }));
+    this.#sendCancel(watchId);
     const watcher = this.#watchers.get(watchId);
     await this.#until(() => watcher?.active !== true);
   }
 
-  /** Asks for progress until it is granted, then tells what each watcher was told since the last time. */
-  async settle(): Promise<Plain> {
+  /**
+   * Asks for progress until it is granted, then tells what each watcher was told since the last time.
+   * @param revision the current one: progress below it answers an earlier question
+   */
+  async settle(revision: bigint): Promise<Plain> {
     const out: { [name: string]: Plain } = {};
-    if (this.active.length > 0 && this.#ended === null) out['progress'] = await this.#progress();
+    const progress = await this.#progress(revision);
+    if (progress !== null) out['progress'] = progress;
     if (this.#ended !== null) out['ended'] = this.#ended;
     for (const [id, watcher] of this.#watchers) {
       if (watcher.told.length > 0) out[`watcher ${id}`] = watcher.told;
@@ -81,31 +94,37 @@ export class RecordedStream {
     this.#stream.cancel();
   }
 
-  async #progress(): Promise<Plain> {
-    const deadline = Date.now() + TIMEOUT_MS;
+  async #progress(revision: bigint): Promise<Plain> {
+    // A watcher that begins in the future holds back all progress of its stream.
+    const early = [...this.#watchers.values()].some((watcher) => watcher.active && watcher.startRevision > revision);
+    const deadline = Date.now() + (early ? QUIET_MS : TIMEOUT_MS);
     while (Date.now() < deadline && this.#ended === null && this.active.length > 0) {
       let answer: rpc.WatchResponse | undefined;
       this.#awaitingProgress = (message) => {
-        answer = message;
+        if ((message.header?.revision ?? 0n) >= revision) answer = message;
       };
       this.#stream.write(rpc.WatchRequest.fromPartial({ request_union: { $case: 'progress_request', value: {} } }));
       await this.#until(() => answer !== undefined || this.active.length === 0, RETRY_MS);
-      // An answer to an earlier request is as good: nothing happens meanwhile.
       if (answer !== undefined) return plain(answer);
     }
-    return this.active.length > 0 ? 'no progress' : 'no watchers';
+    // Without watchers there is no answer; the last one may have been canceled just now.
+    return this.active.length > 0 && !early ? 'no progress' : null;
+  }
+
+  #sendCancel(watchId: bigint): void {
+    this.#stream.write(rpc.WatchRequest.fromPartial({ request_union: { $case: 'cancel_request', value: { watch_id: watchId } } }));
   }
 
   #message(message: rpc.WatchResponse): void {
     if (message.created) {
       if (!message.canceled) {
-        this.#watchers.set(message.watch_id, { active: true, fragment: this.#lastFragment, told: [], lastEventRevision: 0n, inFragment: false });
+        const { fragment, start_revision: startRevision } = this.#lastCreate;
+        this.#watchers.set(message.watch_id, { active: true, fragment, startRevision, told: [], lastEventRevision: 0n, inFragment: false });
       }
       this.#expecting?.(message);
       this.#expecting = null;
     } else if (message.watch_id === PROGRESS_ID && message.events.length === 0 && !message.canceled) {
       this.#awaitingProgress?.(message);
-      this.#awaitingProgress = null;
     } else {
       this.#told(message);
     }
@@ -116,12 +135,19 @@ export class RecordedStream {
     const id = message.watch_id;
     const watcher = this.#watchers.get(id);
     if (watcher === undefined || !watcher.active) {
+      if (message.canceled && this.#cleared.delete(id)) return;
       this.violations.push(`a message for watcher ${id}, which does not exist`);
       return;
     }
     if (message.canceled) {
       watcher.active = false;
       watcher.told.push(plain(message));
+      // etcd keeps a watcher that a compaction ended in its books until it is canceled, and grants its stream no progress until then.
+      // EdgeStore does not, and has nothing to answer.
+      if (message.compact_revision > 0n) {
+        this.#cleared.add(id);
+        this.#sendCancel(id);
+      }
       return;
     }
     if (message.fragment && !watcher.fragment) this.violations.push(`watcher ${id}: a fragment that was not asked for`);
