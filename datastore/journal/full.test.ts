@@ -57,6 +57,22 @@ describe('a full disk', () => {
     expect(await world.recovered()).toEqual([...list, 'again']);
   });
 
+  test('ceases to be announced when there is space again, however much was left', async () => {
+    for (let capacityBytes = 20_000; capacityBytes < 60_000; capacityBytes += 1_000) {
+      const world = makeWorld(2, { capacityBytes });
+      const { journal } = await world.open({ sizes: { reserveBytes: 50_000 } });
+      while (!journal.low) {
+        await journal.append([entry('.'.repeat(500))]);
+        await settle();
+      }
+      world.disk.options.capacityBytes = 1_000_000;
+      world.clock.fire();
+      await settle();
+      expect({ capacityBytes, low: journal.low }).toEqual({ capacityBytes, low: false });
+      await journal.close();
+    }
+  });
+
   test('an append finds new space without waiting for the next try', async () => {
     const world = makeWorld(3, { capacityBytes: 60_000 });
     const { journal } = await world.open();
@@ -213,4 +229,54 @@ describe('a disk that fails', () => {
     await journal.close();
     expect(await world.recovered()).toEqual(['one', 'two']);
   });
+});
+
+interface Outcome {
+  readonly taken: string[];
+  readonly refused: string[];
+  readonly failed: string[];
+}
+
+/** A workload in which every append is told apart by its outcome. */
+async function workload(world: ReturnType<typeof makeWorld>): Promise<Outcome> {
+  const outcome: Outcome = { taken: [], refused: [], failed: [] };
+  const { journal } = await world.open();
+  for (let i = 0; i < 12; i++) {
+    const append = async (text: string): Promise<void> => {
+      try {
+        await journal.append([entry(text)]);
+        outcome.taken.push(text);
+      } catch (error) {
+        (error instanceof DiskFullError ? outcome.refused : outcome.failed).push(text);
+      }
+    };
+    await Promise.all([append(`${i}.a`.padEnd(i * 300, '.')), append(`${i}.b`), append(`${i}.c`)]);
+    if (i % 5 === 4) await journal.snapshot().catch(() => {});
+    await settle();
+  }
+  await journal.close();
+  return outcome;
+}
+
+test.each([
+  ['ENOSPC', ['open', 'write', 'writeDurable', 'datasync', 'rename']],
+  ['EIO', ['open', 'write', 'writeDurable', 'datasync', 'rename', 'truncate', 'syncDir', 'read', 'remove']],
+] as const)('%s at any one operation: what was taken is there, what was refused is not', async (fault, kinds) => {
+  let operations = 0;
+  let refusals = 0;
+  let failures = 0;
+  for (let at = 0; at <= operations; at++) {
+    const world = makeWorld(13, { fault: ({ number, kind }) => (number === at && (kinds as readonly string[]).includes(kind) ? fault : undefined) });
+    const { taken, refused, failed } = await workload(world).catch((): Outcome => ({ taken: [], refused: [], failed: [] }));
+    operations = Math.max(operations, world.disk.calls);
+    refusals += refused.length;
+    failures += failed.length;
+    if (fault === 'ENOSPC') expect({ at, failed }).toEqual({ at, failed: [] });
+    world.disk.powerLoss();
+    const recovered = await world.recovered();
+    // A failed write may be there or not; nobody was told either.
+    expect({ at, recovered: recovered.filter((text) => !failed.includes(text)) }).toEqual({ at, recovered: taken });
+  }
+  expect(operations).toBeGreaterThan(100);
+  expect(fault === 'ENOSPC' ? refusals : failures).toBeGreaterThan(10);
 });

@@ -43,7 +43,9 @@ export async function prepareFile(context: FileContext, number: number): Promise
   const path = journalPath(dir, number);
   const temporary = temporaryPath(path);
   if (await disk.exists(temporary)) await disk.remove(temporary);
-  const file = await disk.open(temporary, 'create');
+  const file = await disk.open(temporary, 'create').catch((error: unknown) => {
+    throw isFull(error) ? new DiskFullError() : error;
+  });
   const size = context.sizes.firstStepBytes;
   const discard = async (): Promise<void> => {
     await file.close();
@@ -124,7 +126,9 @@ export class JournalFile {
       await file.datasync();
       allocated = at.end;
     }
-    return new JournalFile(context, file, { number: at.number, salt: at.salt, tail: at.end, allocated });
+    const resumed = new JournalFile(context, file, { number: at.number, salt: at.salt, tail: at.end, allocated });
+    resumed.#lookAhead();
+    return resumed;
   }
 
   /** Bytes from the start of the file to where the next record goes. */
@@ -179,7 +183,7 @@ export class JournalFile {
       throw new DiskFullError();
     }
     this.#tail += record.length;
-    if (this.#ahead < this.#goal / 2) this.#extendInBackground();
+    this.#lookAhead();
   }
 
   /**
@@ -199,8 +203,10 @@ export class JournalFile {
     this.#retryLater();
   }
 
-  #extendInBackground(): void {
-    if (this.#extending !== undefined || this.#closed || this.#retry !== undefined) return;
+  /** Allocates in the background when less is ahead than should be, or the last try failed and it is time for another. */
+  #lookAhead(): void {
+    const enough = !this.#starved && this.#ahead >= this.#goal / 2;
+    if (enough || this.#extending !== undefined || this.#closed || this.#retry !== undefined) return;
     this.#extend(this.#goal).catch(this.#context.onFatal);
   }
 
@@ -236,7 +242,7 @@ export class JournalFile {
     this.#retry?.cancel();
     this.#retry = this.#context.clock.after(this.#context.sizes.retryMs, () => {
       this.#retry = undefined;
-      this.#extendInBackground();
+      this.#lookAhead();
     });
   }
 
