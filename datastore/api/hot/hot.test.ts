@@ -188,12 +188,12 @@ describe('requests', () => {
     expect(decodeWatchRequest(Buffer.alloc(0))).toEqual({ type: 'none' });
   });
 
-  test('an absurd revision saturates, a negative one means the newest', () => {
+  test('an absurd revision saturates, a negative one stays negative', () => {
     const at = (revision: bigint) => decodeRange(encoded(pb.RangeRequest, pb.RangeRequest.fromPartial({ key: Buffer.from('a'), revision }))).revision;
     expect(at(2n ** 63n - 1n)).toBe(Number.MAX_SAFE_INTEGER);
     expect(at(2n ** 53n)).toBe(Number.MAX_SAFE_INTEGER);
-    expect(at(-5n)).toBe(0);
-    expect(at(-(2n ** 63n))).toBe(0);
+    expect(at(-5n)).toBe(-5);
+    expect(at(-(2n ** 63n))).toBe(-Number.MAX_SAFE_INTEGER);
   });
 
   test('unknown fields are refused by number', () => {

@@ -50,9 +50,9 @@ function readRange(r: Reader): RangeRequest {
   }
   return {
     range: { start, end: end === '' ? undefined : end },
-    // etcd: nothing but a positive limit limits, nothing but a positive revision names the past.
+    // etcd: nothing but a positive limit limits. A negative revision is the newest one, but inside a transaction it may count as compacted.
     limit: limit > 0 ? limit : 0,
-    revision: revision > 0 ? revision : 0,
+    revision,
     sortOrder,
     sortTarget,
     serializable,
