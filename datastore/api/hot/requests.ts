@@ -1,5 +1,5 @@
 /** Decodes the KV service's requests into domain terms. Every function reads to the reader's end. */
-import { Code, EtcdError, errKeyNotFound } from '../../errors.ts';
+import { Code, EtcdError } from '../../errors.ts';
 import type {
   Compare,
   CompareTarget,
@@ -123,9 +123,8 @@ function readRequestOp(r: Reader): RequestOp {
     else op = { type: 'txn', request: readTxn(r) };
     r.leave(outer);
   }
-  // etcd's answer to an operation that names no request (v3rpc/key.go, checkRequestOp).
-  if (op === undefined) throw errKeyNotFound();
-  return op;
+  // Refused by the transaction's validation, when its turn comes.
+  return op ?? { type: 'empty' };
 }
 
 const results = ['equal', 'greater', 'less', 'notEqual'] as const;
