@@ -41,6 +41,8 @@ export const limits = {
   watch_message_bytes: 1_048_576,
   /** Changes that one slice of reading history takes. */
   watch_slice_changes: 1_024,
+  /** How long one batch may be handed out in one turn; who has not got it then reads it from history, in slices. */
+  watch_fan_out_ms: 15,
   /** A new watcher that is at most this many changes behind is brought up at once. */
   watch_short_history: 256,
   /** Journal files grow by written zeros, ahead of need: by this much at first, */
@@ -126,6 +128,24 @@ export const limits = {
   full_sync_interval_ms: 60_000,
   /** Least time between two reports when nobody waits for them. */
   report_ms: 100,
+  /** One ballot about the membership, and the pause (doubled, times chance) before the next. */
+  agreement_round_ms: 2_000,
+  agreement_pause_ms: 100,
+  /** How long a change of the membership is tried. */
+  membership_change_ms: 5_000,
+  /** How often a replica looks after the membership: proposals that are due, members away for too long. */
+  membership_look_ms: 1_000,
+  /** After a restart the first write waits this long for the peers to vouch for the disk; then it goes into a fresh incarnation's log. */
+  vouch_ms: 2_000,
+  /** How often a replica that wants to join asks again. */
+  join_retry_ms: 1_000,
+  /** What of a removed member's log is copied in one go. */
+  inherit_bytes: 1_048_576,
+  /** How often a drain looks whether the others hold everything, and how long the end of the process waits for it. */
+  drain_look_ms: 50,
+  flush_ms: 3_000,
+  /** --write-acks: how long a write waits for other replicas to hold it. */
+  write_acks_ms: 5_000,
   /** Own frames remembered one by one until all peers have reported them; beyond, neighbours are counted together. */
   unacked_entries: 4_096,
 } as const;

@@ -222,6 +222,41 @@ describe('several replicas', () => {
     expect(cluster.at(0).state()).toBe(cluster.at(1).state());
   });
 
+  test('a keeper that was restarted lets an expiry be: nobody has renewed with it', async () => {
+    const cluster = new FakeCluster(2);
+    await cluster.at(0).lessor.grant(1n, 5);
+    cluster.at(0).put('k', 1n);
+    cluster.exchange();
+    cluster.cut(0, 1);
+    await cluster.run(4_000);
+    await cluster.at(0).lessor.keepAlive(1n);
+    await cluster.run(4_000);
+    await cluster.at(0).lessor.keepAlive(1n);
+    while (cluster.at(1).keys().length > 0) {
+      await cluster.run(4_000);
+      await cluster.at(0).lessor.keepAlive(1n);
+    }
+    cluster.at(0).restart();
+    expect(cluster.at(0).keys()).toEqual(['k']);
+    cluster.heal();
+    await cluster.run(1_000);
+    for (const replica of cluster.replicas) expect(replica.keys()).toEqual([]);
+  });
+
+  test('a rescue leaves alone what somebody has put in the meantime', async () => {
+    const cluster = new FakeCluster(2);
+    await cluster.at(0).lessor.grant(1n, 10);
+    cluster.at(0).put('k', 1n, 'old');
+    cluster.exchange();
+    await cluster.time.run(9_500);
+    await cluster.at(1).lessor.keepAlive(1n);
+    await cluster.time.run(1_000);
+    cluster.deliver(0, 1);
+    cluster.at(1).put('k', 0n, 'new');
+    await cluster.run(1_000);
+    for (const replica of cluster.replicas) expect(Buffer.from(replica.get('k')?.value ?? []).toString()).toBe('new');
+  });
+
   test('a revocation is final, also for a keeper whose clients renew', async () => {
     const cluster = new FakeCluster(2);
     await cluster.at(0).lessor.grant(1n, 10);

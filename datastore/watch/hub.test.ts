@@ -201,11 +201,29 @@ describe('slow streams', () => {
     expect(brief(output.take())).toEqual(['0 canceled 8 0']);
   });
 
+  test('a quiet watcher is not canceled for a compaction of what it has passed', () => {
+    const { stream, output, clock, history, put } = setUp();
+    stream.create(watchOf('quiet'));
+    stream.create(watchOf('a'));
+    output.take();
+    for (let i = 0; i < 10; i++) put('a');
+    history.compact(9);
+    output.bytesPerEvent = limits.watch_buffer_bytes + 1;
+    put('a');
+    put('a');
+    output.take();
+    output.bytesPerEvent = 0;
+    output.drain();
+    clock.settle();
+    put('quiet');
+    expect(brief(output.take())).toEqual(['1 put a@13', '0 put quiet@14']);
+  });
+
   test('more watchers than a turn can serve get their events in later turns', () => {
     const { stream, output, clock, hub, put } = setUp();
     for (let i = 0; i < 1_000; i++) stream.create(watchOf('a'));
     output.take();
-    clock.tick = () => 1;
+    clock.tick = () => 4;
     put('a');
     expect(output.messages.length).toBeLessThan(500);
     expect(hub.stats.slowWatchers).toBeGreaterThan(500);

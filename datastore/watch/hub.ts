@@ -164,7 +164,7 @@ export class Hub implements WatchHub {
     if (revision < this.fanned) throw new Error('the visible revision went back');
     this.#changesSeen += changes.length;
     if (changes.length > 0 && this.#synced.size > 0) {
-      const overBudget = this.budget();
+      const overBudget = this.budget(limits.watch_fan_out_ms);
       deliver(this.#synced.group(changes), revision, limits.watch_message_bytes, {
         admit: (watcher) => {
           if (this.blockIfFull(watcher.stream)) return false;
@@ -216,8 +216,8 @@ export class Hub implements WatchHub {
   }
 
   /** A function that says whether a slice's time, counted from now, is over; it looks at the clock on every 64th call. */
-  budget(): () => boolean {
-    const end = this.#host.clock.monotonicMs() + limits.slice_ms;
+  budget(ms: number = limits.slice_ms): () => boolean {
+    const end = this.#host.clock.monotonicMs() + ms;
     let calls = 0;
     let over = false;
     return () => {
