@@ -95,6 +95,18 @@ describe('foreign revisions', () => {
   });
 });
 
+test('a key that would change twice in one revision is refused, where the validation overlooks it as in etcd', async () => {
+  const { kv } = make();
+  await kv.put(putRequest('a', '1'));
+  const either = op.txn([compare('a', 'version', 'equal', 1)], [op.put('a', '2')], [op.put('b', '2')]);
+  await expect(kv.txn(txnRequest([], [either, op.txn([], [op.delete('a')])]))).rejects.toThrow('duplicate key');
+  await expect(kv.txn(txnRequest([], [op.delete('a', '\0'), op.put('a', '2')]))).rejects.toThrow('duplicate key');
+  expect(kv.range(rangeRequest('a'))).toMatchObject({ count: 1, revision: 2 });
+  // Where it does not come to that, it is executed.
+  expect(await kv.txn(txnRequest([], [either, op.txn([], [op.delete('b')])]))).toMatchObject({ revision: 3 });
+  expect(await kv.txn(txnRequest([], [op.delete('b', '\0'), op.put('b', '2')]))).toMatchObject({ revision: 4 });
+});
+
 test('local keys are written here alone, in the same revision as the rest', async () => {
   const { kv, committer } = make({ isLocal: (key) => key === 'local' });
   await kv.txn(txnRequest([], [op.put('a', '1'), op.put('local', '2')]));

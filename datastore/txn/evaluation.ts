@@ -1,3 +1,4 @@
+import { errDuplicateKey } from '../errors.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
 import type { KeyRange, KeyValue } from '../keyspace/types.ts';
 import { assert } from '../replica/assert.ts';
@@ -15,8 +16,8 @@ export type Path = boolean[];
 export const branch = (request: TxnRequest, success: boolean): readonly RequestOp[] => (success ? request.success : request.failure);
 
 /**
- * One transaction being executed: it collects writes, and reads the state with those writes on top. Nothing of it can fail: whatever may
- * be refused was refused before.
+ * One transaction being executed: it collects writes, and reads the state with those writes on top. Nothing is applied meanwhile. Whatever
+ * may be refused was refused before, with one exception: a key that would be written twice (see `validate.ts`).
  */
 export class Evaluation {
   readonly #keyspace: Keyspace;
@@ -110,6 +111,8 @@ export class Evaluation {
   }
 
   #write(write: Write): void {
+    // A record holds a key once, and a revision changes it once.
+    if (this.#written.has(write.key)) throw errDuplicateKey();
     (this.#isLocal(write.key) ? this.local : this.writes).push(write);
   }
 
