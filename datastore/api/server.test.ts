@@ -376,7 +376,7 @@ describe('serving, draining, closing', () => {
     await expect(pending).rejects.toMatchObject({ code: Code.UNAVAILABLE, details: 'etcdserver: this replica drains' });
     await until(() => ended() !== null);
     expect(ended()).toMatchObject({ code: Code.UNAVAILABLE });
-    expect(h.server.stats).toEqual({ sessions: 0, calls: 0 });
+    expect(h.server.stats).toEqual({ connections: 0, calls: 0 });
   });
 
   test('drain lets a write finish and takes no more', async () => {
@@ -390,7 +390,7 @@ describe('serving, draining, closing', () => {
     release();
     await pending;
     await drained;
-    expect(h.server.stats.sessions).toBe(0);
+    expect(h.server.stats.connections).toBe(0);
     await expect(call(h.client(), range, getOf('a'), { deadline: new Date(Date.now() + 200) })).rejects.toBeDefined();
   });
 
@@ -410,8 +410,8 @@ describe('serving, draining, closing', () => {
     socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
     socket.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])); // SETTINGS, and never an answer to a PING
     socket.resume();
-    await until(() => h.server.stats.sessions === 1);
-    await until(() => h.server.stats.sessions === 0);
+    await until(() => h.server.stats.connections === 1);
+    await until(() => h.server.stats.connections === 0);
     socket.destroy();
   });
 
@@ -420,6 +420,6 @@ describe('serving, draining, closing', () => {
     const client = h.client();
     await call(client, put, putOf('a', 'b'));
     await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(h.server.stats.sessions).toBe(1);
+    expect(h.server.stats.connections).toBe(1);
   });
 });

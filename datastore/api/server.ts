@@ -1,5 +1,4 @@
 /** The client port of a replica: gRPC, the JSON gateway, version, health and metrics, on every client URL. */
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Address } from '../config/urls.ts';
 import { errStopped } from '../errors.ts';
 import type { EtcdError } from '../errors.ts';
@@ -9,7 +8,7 @@ import { type Replica, overheadBytes, serviceContext } from './context.ts';
 import { gateway } from './gateway/gateway.ts';
 import { healthHandler, probeHandlers } from './http/health.ts';
 import { router } from './http/router.ts';
-import { type HttpHandler, asResponse, sendJson } from './http/types.ts';
+import { type HttpHandler, asRequest, asResponse, sendJson } from './http/types.ts';
 import { allServices, alwaysOn } from './services/all.ts';
 import { Listener, type Traffic } from './transport/listener.ts';
 import { GrpcServer } from './transport/server.ts';
@@ -79,13 +78,13 @@ export class ApiServer {
       concurrentStreamsMax: options.concurrentStreamsMax,
       keepaliveIntervalMs: options.keepaliveIntervalMs,
       keepaliveTimeoutMs: options.keepaliveTimeoutMs,
-      onRequest: (request: Http2ServerRequest, response: Http2ServerResponse) => this.#http(request, asResponse(response)),
+      onRequest: (request, response) => this.#http(request, response),
       refuse,
     });
   }
 
   /** Connections and calls that are not over. */
-  get stats(): { sessions: number; calls: number } {
+  get stats(): { connections: number; calls: number } {
     return this.#grpc.stats;
   }
 
@@ -101,7 +100,7 @@ export class ApiServer {
         removeFile,
         tls: certificates,
         onHttp2: (socket) => this.#grpc.attach(socket),
-        onRequest: (request, response) => handler(request, asResponse(response)),
+        onRequest: (request, response) => handler(asRequest(request), asResponse(response)),
       });
       this.#listeners.push(listener);
       return listener.open();

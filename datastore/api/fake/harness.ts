@@ -80,7 +80,12 @@ export function call<Q, A>(client: grpc.Client, method: MethodOf<Q, A>, request:
   });
 }
 
-/** Waits until `condition` holds; for what happens on the other side of a socket. */
+/** Waits until `condition` holds; for what happens on the other side of a socket. Gives up after a while, so that a failed test ends. */
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise<void>((resolve) => nodeClock.soon(resolve));
+  const start = nodeClock.monotonicMs();
+  while (!condition()) {
+    if (nodeClock.monotonicMs() - start > patienceMs) throw new Error(`still waiting: ${String(condition)}`);
+    await new Promise<void>((resolve) => nodeClock.soon(resolve));
+  }
 }
+const patienceMs = 30_000;

@@ -1,8 +1,8 @@
 /** An RPC that came as JSON over HTTP: the same methods are called with the same bytes as through gRPC. */
-import type { IncomingHttpHeaders } from 'node:http2';
 import { Code, EtcdError } from '../../errors.ts';
 import { type Frame, framePrefix } from '../hot/writer.ts';
 import type { HttpResponse } from '../http/types.ts';
+import type { Headers } from '../http2/hpack.ts';
 import { type Status, statusOf } from '../transport/status.ts';
 import type { Method, Peer, StreamCall } from '../transport/types.ts';
 
@@ -29,7 +29,7 @@ const httpStatus: Readonly<Record<Code, number>> = {
 
 export interface GatewayCallOptions {
   readonly method: Method;
-  readonly metadata: IncomingHttpHeaders;
+  readonly metadata: Headers;
   readonly peer: Peer;
   readonly response: HttpResponse;
   /** The frame's message as JSON. */
@@ -43,7 +43,7 @@ export interface GatewayCallOptions {
 
 export class GatewayCall implements StreamCall {
   readonly method: Method;
-  readonly metadata: IncomingHttpHeaders;
+  readonly metadata: Headers;
   readonly peer: Peer;
   readonly #options: GatewayCallOptions;
   #over = false;

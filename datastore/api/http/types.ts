@@ -1,10 +1,19 @@
 /** HTTP requests as handlers see them: HTTP/1.1 and HTTP/2 alike. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { Duplex } from 'node:stream';
 
-export type HttpRequest = IncomingMessage | Http2ServerRequest;
+export interface HttpRequest {
+  readonly method?: string | undefined;
+  /** The path with its query. */
+  readonly url?: string | undefined;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly socket: Duplex;
+  on(event: 'data', fn: (chunk: Buffer) => void): unknown;
+  on(event: 'end', fn: () => void): unknown;
+  on(event: 'error', fn: (error: Error) => void): unknown;
+}
 
-/** What both kinds of response have in common. */
+/** What node:http's responses and ours on HTTP/2 have in common. */
 export interface HttpResponse {
   statusCode: number;
   setHeader(name: string, value: string): unknown;
@@ -15,7 +24,8 @@ export interface HttpResponse {
 
 export type HttpHandler = (request: HttpRequest, response: HttpResponse, url: URL) => void;
 
-export const asResponse = (response: ServerResponse | Http2ServerResponse): HttpResponse => response as unknown as HttpResponse;
+export const asRequest = (request: IncomingMessage): HttpRequest => request as unknown as HttpRequest;
+export const asResponse = (response: ServerResponse): HttpResponse => response as unknown as HttpResponse;
 
 export function sendText(response: HttpResponse, statusCode: number, contentType: string, text: string): void {
   response.statusCode = statusCode;

@@ -1,9 +1,9 @@
 /** One RPC on one HTTP/2 stream. */
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
-import { constants } from 'node:http2';
 import { Code, EtcdError } from '../../errors.ts';
 import type { Timer } from '../../host/host.ts';
 import type { Frame } from '../hot/writer.ts';
+import { type Headers, encodeHeaders } from '../http2/hpack.ts';
+import type { Stream, StreamHandler } from '../http2/stream.ts';
 import { Deframer } from './deframer.ts';
 import { type Status, encodeMessage, statusOf } from './status.ts';
 import type { Method, Peer, Receiver, StreamCall } from './types.ts';
@@ -13,7 +13,6 @@ export interface CallEnvironment {
   readonly messageBytesMax: number;
   monotonicMs(): number;
   after(delayMs: number, fn: () => void): Timer;
-  soon(fn: () => void): void;
   /** The call is not answered yet (added once, if it cannot be answered at once). */
   pending(call: GrpcCall): void;
   /** The call is over; reported exactly once. */
@@ -24,69 +23,45 @@ export interface CallEnvironment {
   fault(call: GrpcCall, error: unknown): void;
 }
 
-const answerHeaders = { ':status': 200, 'content-type': 'application/grpc' } as const;
-const answerOptions = { waitForTrailers: true, endStream: false } as const;
-const okTrailers = { 'grpc-status': '0' } as const;
+const contentType = ['content-type', 'application/grpc'] as const;
+const answerHeaders = encodeHeaders([[':status', '200'], contentType]);
+const okTrailers = encodeHeaders([['grpc-status', '0']]);
 const okStatus: Status = { code: Code.OK, message: '' };
 
-const callOf = Symbol('the call of a stream');
-type CallStream = ServerHttp2Stream & { [callOf]: GrpcCall };
-
-export class GrpcCall implements StreamCall {
+export class GrpcCall implements StreamCall, StreamHandler {
   readonly method: Method;
-  readonly metadata: IncomingHttpHeaders;
+  readonly metadata: Headers;
   readonly peer: Peer;
   readonly #env: CallEnvironment;
-  readonly #stream: CallStream;
+  readonly #stream: Stream;
   readonly #startMs: number;
   readonly #deframer: Deframer;
   #receiver: Receiver | null = null;
   #status: Status | null = null;
   #gotRequest = false;
-  #halfClosed = false;
   #deadline: Timer | null = null;
   #overs: (() => void)[] | null = null;
-  #queue: Frame[] = [];
-  #queuedBytes = 0;
-  #flushing = false;
-  #drains: (() => void)[] = [];
-  /** Writes that the stream has not taken yet. */
-  #writes = 0;
-  #written: (() => void) | null = null;
-  /** The answer was complete before the request. */
-  #early = false;
-  #trailersOnly = false;
-  /** OK, or what ended the call; null while it runs. */
-  #trailers: Status = okStatus;
 
-  constructor(env: CallEnvironment, stream: ServerHttp2Stream, method: Method, metadata: IncomingHttpHeaders, peer: Peer) {
+  constructor(env: CallEnvironment, stream: Stream, method: Method, metadata: Headers, peer: Peer) {
     this.#env = env;
-    this.#stream = stream as CallStream;
+    this.#stream = stream;
     this.method = method;
     this.metadata = metadata;
     this.peer = peer;
     this.#startMs = env.monotonicMs();
     this.#deframer = new Deframer(env.messageBytesMax, metadata['grpc-encoding'] === 'gzip');
-    this.#stream[callOf] = this;
-    stream.on('error', onError);
-    stream.on('close', onClose);
   }
 
-  /** Starts reading. @param timeoutMs the client's deadline, null for none */
+  /** @param timeoutMs the client's deadline, null for none */
   start(timeoutMs: number | null): void {
-    const stream = this.#stream;
-    if (timeoutMs !== null) this.#deadline = this.#env.after(timeoutMs, () => this.#deadlinePassed());
-    if (this.method.type === 'bidi_stream') {
-      this.#env.pending(this);
-      try {
-        this.#receiver = this.method.handle(this);
-      } catch (error) {
-        this.end(error);
-        return;
-      }
+    if (timeoutMs !== null) this.#deadline = this.#env.after(timeoutMs, () => this.#finish(deadlineExceeded));
+    if (this.method.type !== 'bidi_stream') return;
+    this.#env.pending(this);
+    try {
+      this.#receiver = this.method.handle(this);
+    } catch (error) {
+      this.end(error);
     }
-    stream.on('data', onData);
-    stream.on('end', onEnd);
   }
 
   get over(): boolean {
@@ -99,22 +74,18 @@ export class GrpcCall implements StreamCall {
   }
 
   get bufferedBytes(): number {
-    return this.#queuedBytes + this.#stream.writableLength;
+    return this.#stream.bufferedBytes;
   }
 
   send(frame: Frame): void {
     if (this.#status !== null) return;
-    this.#queue.push(frame);
-    this.#queuedBytes += frame.length;
     this.#env.sent(this, frame.length);
-    if (this.#flushing) return;
-    this.#flushing = true;
-    process.nextTick(flush, this);
+    if (!this.#stream.headersSent) this.#stream.headers(answerHeaders, false);
+    this.#stream.data(frame);
   }
 
   onDrain(fn: () => void): void {
-    this.#drains.push(fn);
-    process.nextTick(drained, this);
+    this.#stream.onDrain(fn);
   }
 
   end(error?: unknown): void {
@@ -127,6 +98,8 @@ export class GrpcCall implements StreamCall {
     this.#finish(statusOf(error));
   }
 
+  // What the client does.
+
   /** A chunk of the request. */
   data(chunk: Buffer): void {
     if (this.#status !== null) return;
@@ -137,9 +110,8 @@ export class GrpcCall implements StreamCall {
     }
   }
 
-  /** The client sends no more. */
-  halfClose(): void {
-    this.#halfClosed = true;
+  /** The client sends no more. (Not `end`: that is this side's.) */
+  halfClosed(): void {
     if (this.#status !== null) return;
     try {
       if (!this.#deframer.idle) throw new EtcdError(Code.INTERNAL, 'unexpected EOF');
@@ -153,10 +125,6 @@ export class GrpcCall implements StreamCall {
   /** The stream is gone: if the call still ran, the client cancelled it or vanished. */
   closed(): void {
     if (this.#status === null) this.#settle({ code: Code.CANCELLED, message: 'context canceled' });
-    this.#queue = [];
-    this.#queuedBytes = 0;
-    this.#writes = 0;
-    this.drained();
   }
 
   #message(message: Buffer): void {
@@ -188,93 +156,24 @@ export class GrpcCall implements StreamCall {
     );
   }
 
-  /** Headers, the message and trailers of a unary call, in one go. */
+  /** Headers, the message and trailers of a unary call; they leave together. */
   #answer(frame: Frame): void {
     if (this.#status !== null) return;
-    const stream = this.#stream;
     this.#env.sent(this, frame.length);
     this.#settle(okStatus);
-    stream.respond(answerHeaders, answerOptions);
-    stream.on('wantTrailers', onWantTrailers);
-    stream.end(frame);
+    this.#stream.headers(answerHeaders, false);
+    this.#stream.data(frame);
+    this.#stream.finish(okTrailers);
   }
 
   #finish(status: Status): void {
-    const stream = this.#stream;
-    if (stream.destroyed || stream.closed) {
-      this.#settle(status);
-      return;
-    }
-    if (!stream.headersSent && this.#queue.length === 0 && status.code !== Code.OK) {
-      this.#settle(status);
-      this.#trailersOnly = true;
-      stream.respond({ ...answerHeaders, ...trailersOf(status) }, { endStream: true });
-      this.#discard();
-      return;
-    }
-    this.flush();
-    this.#trailers = status;
-    this.#settle(status);
-    this.#open();
-    stream.end();
-    this.#discard();
-  }
-
-  /** After an early end the rest of the request is of no use; NO_ERROR tells the client to stop sending (RFC 9113, 8.1). */
-  #discard(): void {
-    if (this.#halfClosed) return;
-    this.#early = true;
-    this.#stream.resume();
-    if (this.#stream.writableEnded && this.#trailersOnly) this.#stream.once('finish', () => this.ended());
-  }
-
-  /** Everything that this side sends is sent. */
-  ended(): void {
-    if (!this.#early) return;
-    const stream = this.#stream;
-    this.#env.soon(() => {
-      if (!stream.destroyed && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
-    });
-  }
-
-  #open(): void {
-    if (this.#stream.headersSent) return;
-    this.#stream.respond(answerHeaders, answerOptions);
-    this.#stream.on('wantTrailers', onWantTrailers);
-  }
-
-  flush(): void {
-    this.#flushing = false;
-    const stream = this.#stream;
-    const queue = this.#queue;
-    if (queue.length === 0 || stream.destroyed || stream.closed) return;
-    this.#open();
-    this.#queue = [];
-    this.#queuedBytes = 0;
-    this.#writes++;
-    stream.write(queue.length === 1 ? queue[0]! : Buffer.concat(queue), (this.#written ??= () => this.#wrote()));
-  }
-
-  #wrote(): void {
-    this.#writes--;
-    this.drained();
-  }
-
-  /** Tells those who wait, if nothing is buffered any more. */
-  drained(): void {
-    if (this.#drains.length === 0 || this.#writes > 0 || this.#queue.length > 0) return;
-    const drains = this.#drains;
-    this.#drains = [];
-    for (const fn of drains) fn();
-  }
-
-  get trailers(): Record<string, string> {
-    return trailersOf(this.#trailers);
-  }
-
-  #deadlinePassed(): void {
     if (this.#status !== null) return;
-    this.#finish({ code: Code.DEADLINE_EXCEEDED, message: 'context deadline exceeded' });
+    this.#settle(status);
+    if (this.#stream.headersSent) this.#stream.finish(trailersOf(status));
+    else if (status.code === Code.OK) {
+      this.#stream.headers(answerHeaders, false);
+      this.#stream.finish(okTrailers);
+    } else this.#stream.headers(trailersOnly(200, status), true);
   }
 
   #settle(status: Status): void {
@@ -287,32 +186,15 @@ export class GrpcCall implements StreamCall {
   }
 }
 
-export function trailersOf(status: Status): Record<string, string> {
-  if (status.code === Code.OK) return okTrailers;
-  return { 'grpc-status': String(status.code), 'grpc-message': encodeMessage(status.message) };
+const deadlineExceeded: Status = { code: Code.DEADLINE_EXCEEDED, message: 'context deadline exceeded' };
+
+const statusHeaders = ({ code, message }: Status) => [['grpc-status', String(code)], ['grpc-message', encodeMessage(message)]] as const;
+
+function trailersOf(status: Status): Buffer {
+  return status.code === Code.OK ? okTrailers : encodeHeaders(statusHeaders(status));
 }
 
-// Listeners are shared by all streams, so that a call costs no closures.
-function onData(this: CallStream, chunk: Buffer): void {
-  this[callOf].data(chunk);
-}
-function onEnd(this: CallStream): void {
-  this[callOf].halfClose();
-}
-function onClose(this: CallStream): void {
-  this[callOf].closed();
-}
-function onWantTrailers(this: CallStream): void {
-  if (this.destroyed || this.closed) return;
-  this.sendTrailers(this[callOf].trailers);
-  this[callOf].ended();
-}
-function onError(): void {
-  // A reset or a lost connection: 'close' follows.
-}
-function flush(call: GrpcCall): void {
-  call.flush();
-}
-function drained(call: GrpcCall): void {
-  call.drained();
+/** An answer that is nothing but a status. */
+export function trailersOnly(httpStatus: number, status: Status): Buffer {
+  return encodeHeaders([[':status', String(httpStatus)], contentType, ...statusHeaders(status)]);
 }

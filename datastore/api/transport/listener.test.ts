@@ -126,7 +126,7 @@ describe('TLS', () => {
     let text = '';
     for await (const chunk of stream) text += String(chunk);
     expect(text).toBe('{"health":"true","reason":""}');
-    session.close();
+    await new Promise<void>((resolve) => session.close(resolve));
   });
 
   test('a client without ALPN is told by its first bytes', async () => {

@@ -1,12 +1,16 @@
 /**
- * A gRPC server on HTTP/2 sessions that someone else accepted. It knows methods by their path and nothing of what they do.
+ * A gRPC server on HTTP/2 connections that someone else accepted. It knows methods by their path and nothing of what they do.
  */
-import http2 from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { Code, type EtcdError } from '../../errors.ts';
 import type { Clock, Timer } from '../../host/host.ts';
 import type { Logger } from '../../host/log.ts';
-import { type CallEnvironment, GrpcCall, trailersOf } from './call.ts';
+import type { HttpRequest, HttpResponse } from '../http/types.ts';
+import { Connection } from '../http2/connection.ts';
+import type { Headers } from '../http2/hpack.ts';
+import type { Stream, StreamHandler } from '../http2/stream.ts';
+import { type CallEnvironment, GrpcCall, trailersOnly } from './call.ts';
+import { http2Exchange } from './exchange.ts';
 import { peerOf } from './peer.ts';
 import { type Status, parseTimeoutMs } from './status.ts';
 import type { CallObserver, Method, Peer } from './types.ts';
@@ -24,26 +28,22 @@ export interface GrpcServerOptions {
   readonly keepaliveIntervalMs: number;
   readonly keepaliveTimeoutMs: number;
   /** Requests on HTTP/2 that are not gRPC: the HTTP handler's. */
-  readonly onRequest: (request: http2.Http2ServerRequest, response: http2.Http2ServerResponse) => void;
+  readonly onRequest: (request: HttpRequest, response: HttpResponse) => void;
   /** Null, or why calls are refused now. */
   readonly refuse: (method: Method) => EtcdError | null;
 }
 
-/** A message of up to half of this arrives without waiting for a window update. */
-const streamWindowBytes = 1_048_576;
-const sessionWindowBytes = 8 * 1_048_576;
-
 /** How long the last words of a connection may take to leave. */
 const flushMs = 1_000;
 
-type Session = http2.ServerHttp2Session & { [peer]?: Peer };
-const peer = Symbol('the other end of a session');
+/** For streams that are answered already, whatever else arrives. */
+const answered: StreamHandler = { data() {}, halfClosed() {}, closed() {} };
 
 export class GrpcServer {
   readonly #options: GrpcServerOptions;
   readonly #methods = new Map<string, Method>();
   readonly #services = new Set<string>();
-  readonly #sessions = new Set<http2.ServerHttp2Session>();
+  readonly #connections = new Set<Connection>();
   readonly #pending = new Set<GrpcCall>();
   readonly #environment: CallEnvironment;
 
@@ -58,7 +58,6 @@ export class GrpcServer {
       messageBytesMax: options.messageBytesMax,
       monotonicMs: () => clock.monotonicMs(),
       after: (delayMs, fn) => clock.after(delayMs, fn),
-      soon: (fn) => clock.soon(fn),
       pending: (call) => void this.#pending.add(call),
       handled: (call, status: Status, seconds) => {
         this.#pending.delete(call);
@@ -71,36 +70,34 @@ export class GrpcServer {
   }
 
   /** Connections and calls that are not over. */
-  get stats(): { sessions: number; calls: number } {
-    return { sessions: this.#sessions.size, calls: this.#pending.size };
+  get stats(): { connections: number; calls: number } {
+    return { connections: this.#connections.size, calls: this.#pending.size };
   }
 
   /** Serves HTTP/2 on an accepted socket (plaintext or TLS). */
   attach(socket: Duplex): void {
-    const session = http2.performServerHandshake(socket, {
-      maxSessionMemory: 512,
-      streamResetBurst: 10_000,
-      streamResetRate: 1_000,
-      settings: { initialWindowSize: streamWindowBytes, maxConcurrentStreams: this.#options.concurrentStreamsMax, enablePush: false },
-    }) as Session;
-    session[peer] = peerOf(socket);
-    this.#sessions.add(session);
-    session.once('connect', () => session.setLocalWindowSize(sessionWindowBytes));
-    session.on('stream', (stream, headers, flags, raw) => this.#stream(session, stream, headers, flags, raw as unknown as string[]));
-    session.on('error', (error: Error) => this.#options.log.debug('connection failed', { remote: session[peer]?.address, error: error.message }));
-    const keepalive = this.#keepAlive(session);
-    session.once('close', () => {
-      keepalive.cancel();
-      this.#sessions.delete(session);
+    const { clock, log, concurrentStreamsMax } = this.#options;
+    const peer = peerOf(socket);
+    const connection = new Connection(socket, {
+      concurrentStreamsMax,
+      nowMs: () => clock.monotonicMs(),
+      open: (stream, headers) => this.#open(stream, headers, peer),
+      closed: (error) => {
+        keepalive.cancel();
+        this.#connections.delete(connection);
+        if (error !== null) log.debug('connection failed', { remote: peer.address, error: error.message });
+      },
     });
+    this.#connections.add(connection);
+    const keepalive = this.#keepAlive(connection);
   }
 
   /** Ends every call with `error` and tells every client to go elsewhere; connections close once that has left. */
   async closeAll(error: EtcdError): Promise<void> {
     for (const call of [...this.#pending]) call.end(error);
-    const sessions = [...this.#sessions];
-    await this.#atMost(flushMs, this.#closed());
-    for (const session of sessions) session.destroy();
+    const connections = [...this.#connections];
+    await this.#atMost(flushMs, this.#left(connections));
+    for (const connection of connections) connection.destroy();
   }
 
   /**
@@ -109,13 +106,20 @@ export class GrpcServer {
    */
   async drain(graceMs: number, error: EtcdError): Promise<void> {
     for (const call of [...this.#pending]) if (call.method.type !== 'unary') call.end(error);
-    await this.#atMost(graceMs, this.#closed());
+    await this.#atMost(graceMs, this.#left([...this.#connections]));
     await this.closeAll(error);
   }
 
-  /** Asks every client to leave; resolves when all have. */
-  async #closed(): Promise<void> {
-    await Promise.all([...this.#sessions].map((session) => new Promise<void>((resolve) => session.close(resolve))));
+  /** Asks clients to leave; resolves when all have. */
+  async #left(connections: readonly Connection[]): Promise<void> {
+    await Promise.all(
+      connections.map(async (connection) => {
+        if (connection.socket.destroyed) return;
+        const closed = new Promise<void>((resolve) => connection.socket.once('close', resolve));
+        connection.leave();
+        await closed;
+      }),
+    );
   }
 
   async #atMost(ms: number, done: Promise<void>): Promise<void> {
@@ -126,30 +130,32 @@ export class GrpcServer {
 
   /** Closes every connection now. */
   destroy(): void {
-    for (const session of [...this.#sessions]) session.destroy();
+    for (const connection of [...this.#connections]) connection.destroy();
   }
 
-  #stream(session: Session, stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders, _flags: number, raw: string[]): void {
-    if (!headers['content-type']?.startsWith('application/grpc')) {
-      const request = new http2.Http2ServerRequest(stream, headers, {}, raw);
-      this.#options.onRequest(request, new http2.Http2ServerResponse(stream));
-      return;
+  #open(stream: Stream, headers: Headers, peer: Peer): StreamHandler {
+    if (headers['content-type']?.startsWith('application/grpc') !== true) {
+      const { handler, request, response } = http2Exchange(stream, headers);
+      this.#options.onRequest(request, response);
+      return handler;
     }
     const path = headers[':path'] ?? '';
     const method = this.#methods.get(path);
-    if (headers[':method'] !== 'POST') return answer(stream, 405, { code: Code.INTERNAL, message: `http2Server.operateHeaders parsed a :method field: "${headers[':method']}" which should be POST` });
-    if (method === undefined) return answer(stream, 200, { code: Code.UNIMPLEMENTED, message: this.#unknown(path) });
+    if (headers[':method'] !== 'POST') return refuse(stream, 405, Code.INTERNAL, `http2Server.operateHeaders parsed a :method field: "${headers[':method']}" which should be POST`);
+    if (method === undefined) return refuse(stream, 200, Code.UNIMPLEMENTED, this.#unknown(path));
     const encoding = headers['grpc-encoding'];
     if (encoding !== undefined && encoding !== 'identity' && encoding !== 'gzip') {
-      return answer(stream, 200, { code: Code.UNIMPLEMENTED, message: `grpc: Decompressor is not installed for grpc-encoding "${String(encoding)}"` });
+      return refuse(stream, 200, Code.UNIMPLEMENTED, `grpc: Decompressor is not installed for grpc-encoding "${encoding}"`);
     }
     const timeout = headers['grpc-timeout'];
-    const timeoutMs = typeof timeout === 'string' ? parseTimeoutMs(timeout) : null;
-    if (timeout !== undefined && timeoutMs === null) return answer(stream, 400, { code: Code.INTERNAL, message: `malformed grpc-timeout: "${String(timeout)}"` });
+    const timeoutMs = timeout === undefined ? null : parseTimeoutMs(timeout);
+    if (timeout !== undefined && timeoutMs === null) return refuse(stream, 400, Code.INTERNAL, `malformed grpc-timeout: "${timeout}"`);
     const refused = this.#options.refuse(method);
-    if (refused !== null) return answer(stream, 200, refused);
+    if (refused !== null) return refuse(stream, 200, refused.code, refused.message);
     this.#options.observer.started(method);
-    new GrpcCall(this.#environment, stream, method, headers, session[peer]!).start(timeoutMs);
+    const call = new GrpcCall(this.#environment, stream, method, headers, peer);
+    call.start(timeoutMs);
+    return call;
   }
 
   /** grpc-go's texts. */
@@ -161,18 +167,17 @@ export class GrpcServer {
     return this.#services.has(service) ? `unknown method ${name} for service ${service}` : `unknown service ${service}`;
   }
 
-  /** Pings an idle or dead client; closes the connection if it does not answer. */
-  #keepAlive(session: http2.ServerHttp2Session): { cancel(): void } {
+  /** Pings clients; closes the connection if one does not answer. */
+  #keepAlive(connection: Connection): { cancel(): void } {
     const { clock, keepaliveIntervalMs, keepaliveTimeoutMs } = this.#options;
     if (keepaliveIntervalMs <= 0) return { cancel() {} };
     let timer: Timer;
     const next = () => {
       timer = clock.after(keepaliveIntervalMs, () => {
-        if (session.closed || session.destroyed) return;
-        timer = clock.after(keepaliveTimeoutMs, () => session.destroy());
-        session.ping((error) => {
+        timer = clock.after(keepaliveTimeoutMs, () => connection.destroy());
+        connection.ping(() => {
           timer.cancel();
-          if (error === null) next();
+          if (!connection.ended) next();
         });
       });
     };
@@ -182,8 +187,7 @@ export class GrpcServer {
 }
 
 /** An answer of the transport itself: trailers only. */
-function answer(stream: http2.ServerHttp2Stream, httpStatus: number, status: Status): void {
-  stream.on('error', () => {});
-  stream.resume();
-  stream.respond({ ':status': httpStatus, 'content-type': 'application/grpc', ...trailersOf(status) }, { endStream: true });
+function refuse(stream: Stream, httpStatus: number, code: Code, message: string): StreamHandler {
+  stream.headers(trailersOnly(httpStatus, { code, message }), true);
+  return answered;
 }

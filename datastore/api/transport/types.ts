@@ -1,7 +1,7 @@
 /** What a service sees of the transport: calls, messages as bytes, frames. Nothing here knows etcd. */
-import type { IncomingHttpHeaders } from 'node:http2';
 import type { Code } from '../../errors.ts';
 import type { Frame } from '../hot/writer.ts';
+import type { Headers } from '../http2/hpack.ts';
 
 export type MethodType = 'unary' | 'server_stream' | 'bidi_stream';
 
@@ -23,7 +23,7 @@ export interface Peer {
 export interface Call {
   readonly method: MethodInfo;
   /** Request metadata, names in lower case. */
-  readonly metadata: IncomingHttpHeaders;
+  readonly metadata: Headers;
   readonly peer: Peer;
   /** The client went away, the deadline passed or the server ended the call: no answer is wanted any more. */
   readonly over: boolean;
