@@ -12,7 +12,7 @@ export const layers = [
   ['merge'],
   ['replica'],
   ['keyspace'],
-  ['lease', 'watch', 'txn', 'auth'],
+  ['membership', 'lease', 'watch', 'txn', 'auth'],
   ['store'],
   ['api', 'gossip', 'telemetry'],
   ['admin'],
