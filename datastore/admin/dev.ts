@@ -7,7 +7,7 @@ import type { ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { ConfigError } from '../config/errors.ts';
@@ -120,11 +120,12 @@ async function stopAll(children: readonly ChildProcess[], signal: NodeJS.Signals
 
 function welcome(replicas: readonly Replica[], children: readonly ChildProcess[], folder: string): string {
   const endpoints = replicas.map((replica) => `${LOOPBACK}:${replica.clientPort}`);
+  const shown = relative('', folder).startsWith('..') ? folder : relative('', folder);
   const [first = '', second = first] = endpoints;
   return `
 EdgeStore: ${replicas.length} replicas. Each reads and writes alone; each tells the others.
 
-${replicas.map((replica, i) => `  ${replica.name}  http://${endpoints[i]}  pid ${children[i]?.pid}  ${join(folder, `${replica.name}.log`)}`).join('\n')}
+${replicas.map((replica, i) => `  ${replica.name}  http://${endpoints[i]}  pid ${children[i]?.pid}  ${join(shown, `${replica.name}.log`)}`).join('\n')}
 
 Write at one, read at another:
 
@@ -140,7 +141,7 @@ How they are:
 
   npm run --silent edgestore -- status --endpoints ${endpoints.join(',')}
 
-Ctrl-C ends all of them. Data stays in ${folder}.
+Ctrl-C ends all of them. Data stays in ${shown}.
 `;
 }
 
