@@ -9,7 +9,7 @@
 import { parseArgs } from 'node:util';
 import { edgestoreCluster } from '../../support/edgestore.ts';
 import { etcdCluster } from '../../support/etcd.ts';
-import type { Cluster, ClusterOptions } from '../../support/member.ts';
+import type { Cluster, ClusterOptions, EtcdLike } from '../../support/member.ts';
 import { TempDir } from '../../support/temp.ts';
 import { describe } from './operations.ts';
 import type { Operation } from './operations.ts';
@@ -44,7 +44,12 @@ async function onFreshServers<T>(run: (reference: Server, subject: Server) => Pr
   await using reference = await etcdCluster({ dir, flags: REFERENCE_FLAGS });
   await using subject = await makeSubject({ dir: subjectDir });
   await Promise.all([reference.start(), subject.start()]);
-  const servers = [new Server(reference.members[0]!.endpoint), new Server(subject.members[0]!.endpoint)] as const;
+  const [member] = subject.members as [EtcdLike];
+  const restart = async (kill: boolean): Promise<void> => {
+    await (kill ? member.kill() : member.stop());
+    await member.start();
+  };
+  const servers = [new Server(reference.members[0]!.endpoint), new Server(member.endpoint, restart)] as const;
   try {
     return await run(...servers);
   } finally {

@@ -7,6 +7,10 @@ export type Operation =
   | { readonly call: 'watch'; readonly stream: number; readonly request: object }
   | { readonly call: 'cancel'; readonly stream: number; readonly watchId: bigint }
   | { readonly call: 'reopen'; readonly stream: number }
+  /** The subject alone is stopped, or killed, and started again; both servers' streams are opened anew. */
+  | { readonly call: 'restart'; readonly kill: boolean }
+  /** For leases that expire. */
+  | { readonly call: 'wait'; readonly ms: number }
   /** Waits until every watcher has been told everything, and compares what they were told. */
   | { readonly call: 'settle' };
 

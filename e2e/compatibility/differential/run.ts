@@ -40,15 +40,33 @@ export function compareRandom(reference: Server, subject: Server, seed: number, 
       for (let stream = 0; stream < STREAMS; stream++) known.watchers[stream] = reference.watchers(stream);
       yield generator.next();
     }
-    yield { call: 'settle' };
-    // Whatever happened: the whole history that is left must be the same.
-    yield { call: 'watch', stream: 0, request: { key: Buffer.from('\0'), range_end: Buffer.from('\0'), start_revision: known.compacted > 0n ? known.compacted : 1n, prev_kv: true, watch_id: 99n } };
-    yield { call: 'settle' };
+    yield* finale(known);
   }
   return compare(reference, subject, operations(), (operation, answer) => {
     progress?.(operation);
     learn(known, operation, answer);
   });
+}
+
+const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
+const EXPIRING = 5000n;
+
+/** At the end of every run: leases that expire, and the whole history that is left. */
+function* finale(known: Known): Iterable<Operation> {
+  yield { call: 'settle' };
+  yield { call: 'watch', stream: 0, request: { key: bytes('expiring'), range_end: bytes('expirinh'), prev_kv: true, watch_id: 98n } };
+  yield { call: 'leaseGrant', request: { ID: EXPIRING, TTL: 1n } };
+  for (const key of ['expiring/b', 'expiring/a', 'expiring/c']) yield { call: 'put', request: { key: bytes(key), lease: EXPIRING } };
+  yield { call: 'put', request: { key: bytes('expiring/c') } };
+  yield { call: 'leaseTimeToLive', request: { ID: EXPIRING, keys: true } };
+  yield { call: 'wait', ms: 6000 };
+  yield { call: 'range', request: { key: bytes('expiring'), range_end: bytes('expirinh') } };
+  yield { call: 'keepAlive', id: EXPIRING };
+  yield { call: 'put', request: { key: bytes('expiring/a'), lease: EXPIRING } };
+  yield { call: 'settle' };
+  const start_revision = known.compacted > 0n ? known.compacted : 1n;
+  yield { call: 'watch', stream: 0, request: { key: bytes('\0'), range_end: bytes('\0'), start_revision, prev_kv: true, watch_id: 99n } };
+  yield { call: 'settle' };
 }
 
 function learn(known: Known, operation: Operation, answer: Plain): void {

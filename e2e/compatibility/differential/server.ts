@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Call } from './client.ts';
 import { EtcdClient } from './client.ts';
 import { STREAMS } from './generate.ts';
@@ -7,12 +8,21 @@ import { RecordedStream } from './watching.ts';
 
 /** One of the two servers being compared: carries out operations and says what came of them. */
 export class Server {
-  readonly #client: EtcdClient;
-  readonly #streams: RecordedStream[];
+  readonly #endpoint: string;
+  readonly #restart: (kill: boolean) => Promise<void>;
+  #client!: EtcdClient;
+  #streams!: RecordedStream[];
   #revision = 1n;
 
-  constructor(endpoint: string) {
-    this.#client = new EtcdClient(endpoint);
+  /** @param restart restarts the program; the reference needs none */
+  constructor(endpoint: string, restart: (kill: boolean) => Promise<void> = () => Promise.resolve()) {
+    this.#endpoint = endpoint;
+    this.#restart = restart;
+    this.#connect();
+  }
+
+  #connect(): void {
+    this.#client = new EtcdClient(this.#endpoint);
     this.#streams = Array.from({ length: STREAMS }, () => new RecordedStream(this.#client));
   }
 
@@ -44,6 +54,14 @@ export class Server {
       case 'reopen':
         this.#streams[operation.stream]!.close();
         this.#streams[operation.stream] = new RecordedStream(this.#client);
+        return null;
+      case 'restart':
+        this.close();
+        await this.#restart(operation.kill);
+        this.#connect();
+        return null;
+      case 'wait':
+        await sleep(operation.ms);
         return null;
       case 'settle':
         return Promise.all(this.#streams.map((stream) => stream.settle(this.#revision)));
