@@ -29,5 +29,5 @@ export interface Option {
   readonly file?: { readonly section: string; readonly key: string };
 }
 
-export const groups = ['Member', 'Clustering', 'Replication', 'Compaction', 'Client security', 'Peer security', 'Auth', 'Limits', 'Monitoring', 'Logging', 'General', 'Of etcd, without effect here', 'Of etcd, not supported'] as const;
+export const groups = ['Member', 'Clustering', 'Replication', 'Compaction', 'Client security', 'Peer security', 'Limits', 'Monitoring', 'Logging', 'General', 'Of etcd, without effect here', 'Of etcd, not supported'] as const;
 export type Group = (typeof groups)[number];

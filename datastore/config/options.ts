@@ -17,7 +17,6 @@ const replication = row(true, 'used', 'Replication');
 const compaction = row(false, 'used', 'Compaction');
 const client = row(false, 'used', 'Client security');
 const peer = row(false, 'used', 'Peer security');
-const auth = row(false, 'used', 'Auth');
 const limit = row(false, 'used', 'Limits');
 const monitoring = row(false, 'used', 'Monitoring');
 const logging = row(false, 'used', 'Logging');
@@ -62,23 +61,16 @@ export const options = [
   peer('peer-trusted-ca-file', 'string', '', 'CA (PEM) that other replicas\' certificates are checked against.', peerFile('trusted-ca-file')),
   peer('peer-client-cert-auth', 'flag', 'false', 'Refuse replicas without a certificate of --peer-trusted-ca-file.', peerFile('client-cert-auth')),
 
-  auth('auth-token', 'string', 'simple', "How authenticated clients are remembered. Only 'simple'."),
-  auth('auth-token-ttl', 'integer', '300', 'Life of a token without use, in seconds.', { min: 1 }),
-  auth('bcrypt-cost', 'integer', '10', 'Cost of hashing passwords, 4 to 31.', { min: 4, max: 31 }),
-
   limit('quota-backend-bytes', 'integer', '0', 'Size of the store at which writes are refused (alarm NOSPACE); 0: 2 GiB. Negative: no limit.', { min: -Number.MAX_SAFE_INTEGER }),
   limit('max-txn-ops', 'integer', String(limits.txn_ops), 'Most operations in one transaction.', { min: 1 }),
   limit('max-request-bytes', 'integer', String(limits.request_bytes), `Largest request, at most ${limits.frame_bytes / 4} bytes.`, { min: 1, max: limits.frame_bytes / 4 }),
   limit('max-concurrent-streams', 'integer', '4294967295', 'Most calls that one client connection may have open.', { min: 1, max: 4_294_967_295 }),
   limit('watch-progress-notify-interval', 'duration', '10m', 'How often watches that ask for it are told of progress.', { min: 100 }),
-  limit('snapshot-count', 'integer', '10000', 'Accepted for scripts; when a snapshot is made is decided by the journal\'s size.'),
-  limit('grpc-keepalive-min-time', 'duration', '5s', 'Clients that ping more often than this are disconnected.'),
   limit('grpc-keepalive-interval', 'duration', '2h', 'How often the server pings clients; 0: never.'),
   limit('grpc-keepalive-timeout', 'duration', '20s', 'How long a pinged client may take to answer.'),
 
   monitoring('listen-metrics-urls', 'urls', '', 'More places for /metrics, /health, /readyz and /livez. The client URLs have them too.'),
   monitoring('metrics', 'string', 'basic', "'extensive' adds a histogram of the time each gRPC call took.", { choices: ['basic', 'extensive'] }),
-  monitoring('warning-unary-request-duration', 'duration', '300ms', 'Calls that took longer are logged.'),
 
   logging('log-level', 'string', 'info', 'debug, info, warn, error.', { choices: ['debug', 'info', 'warn', 'error', 'dpanic', 'panic', 'fatal'] }),
   logging('log-outputs', 'list', 'default', 'stderr (which is the default), stdout, or paths of files.'),
@@ -89,6 +81,12 @@ export const options = [
   general('version', 'flag', 'false', 'Print versions and exit.'),
   general('help', 'flag', 'false', 'Print this and exit.'),
 
+  noop('auth-token', 'string', 'simple', 'Authentication is not there yet; any other value is refused.'),
+  noop('auth-token-ttl', 'integer', '300', 'Authentication is not there yet.'),
+  noop('bcrypt-cost', 'integer', '10', 'Authentication is not there yet.'),
+  noop('snapshot-count', 'integer', '10000', 'When a snapshot is made is decided by the journal\'s size.'),
+  noop('grpc-keepalive-min-time', 'duration', '5s', 'Clients may ping as often as they like.'),
+  noop('warning-unary-request-duration', 'duration', '300ms', 'Slow calls show in the metrics (--metrics extensive).'),
   noop('wal-dir', 'string', '', 'The journal lives in --data-dir.'),
   noop('heartbeat-interval', 'integer', '100', 'No consensus, no heartbeats.'),
   noop('election-timeout', 'integer', '1000', 'No consensus, no elections.'),

@@ -58,17 +58,13 @@ export interface Settings {
   readonly maxRequest_bytes: number;
   readonly maxConcurrentStreams: number;
   readonly watchProgressNotify_ms: number;
-  readonly keepaliveMinTime_ms: number;
   readonly keepaliveInterval_ms: number;
   readonly keepaliveTimeout_ms: number;
   /** `retention`: ms, or a count of revisions. */
   readonly autoCompaction: { readonly mode: 'off' | 'periodic' | 'revision'; readonly retention: number };
-  readonly authTokenTtl_s: number;
-  readonly bcryptCost: number;
   readonly gateway: boolean;
   /** Histograms of gRPC calls, too. */
   readonly extensiveMetrics: boolean;
-  readonly warningUnary_ms: number;
   readonly logLevel: Level;
   readonly logFormat: 'json' | 'console';
   readonly logOutputs: readonly string[];
@@ -294,15 +290,11 @@ export function settingsFrom({ values }: Given): Settings {
     maxRequest_bytes: reader.integer('max-request-bytes'),
     maxConcurrentStreams: reader.integer('max-concurrent-streams'),
     watchProgressNotify_ms: reader.duration_ms('watch-progress-notify-interval'),
-    keepaliveMinTime_ms: reader.duration_ms('grpc-keepalive-min-time'),
     keepaliveInterval_ms: reader.duration_ms('grpc-keepalive-interval'),
     keepaliveTimeout_ms: reader.duration_ms('grpc-keepalive-timeout'),
     autoCompaction: autoCompaction(reader, alone),
-    authTokenTtl_s: reader.integer('auth-token-ttl'),
-    bcryptCost: reader.integer('bcrypt-cost'),
     gateway: reader.flag('enable-grpc-gateway'),
     extensiveMetrics: reader.text('metrics') === 'extensive',
-    warningUnary_ms: reader.duration_ms('warning-unary-request-duration'),
     logLevel: logLevel(reader.text('log-level')),
     logFormat: reader.text('log-format') as 'json' | 'console',
     logOutputs: reader.list('log-outputs'),
