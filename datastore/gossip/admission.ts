@@ -11,11 +11,12 @@ import type { LogId } from '../replica/types.ts';
 import { logName } from '../replica/types.ts';
 import { closeReasons } from './close-codes.ts';
 import type { CloseReason } from './close-codes.ts';
-import { judge, newerStays } from './handshake.ts';
+import { commonVersion, judge, newerStays } from './handshake.ts';
 import type { Hello } from './hello.ts';
 import type { Peer } from './peer.ts';
 import type { Session } from './session.ts';
 import type { GossipAlarm } from './types.ts';
+import { MEMBERSHIP_VERSION } from './wire.ts';
 
 export interface AdmissionEnvironment {
   readonly clock: Clock;
@@ -27,6 +28,10 @@ export interface AdmissionEnvironment {
   admit(session: Session, peer: Peer): void;
   refused(session: Session, reason: CloseReason): void;
   alarm(alarm: GossipAlarm): void;
+  /** Is this the member that has the place it claims? Null: yes, or why not. */
+  place(theirs: Hello): CloseReason | null;
+  /** Sends the own configuration of the membership. */
+  tell(session: Session): void;
 }
 
 export class Admission {
@@ -34,6 +39,8 @@ export class Admission {
   readonly #probes = new Map<Session, Timer>();
   /** Logs that two processes wrote. */
   readonly #clones = new Set<LogId>();
+  /** Links whose other side knows a newer configuration, which is on its way: it decides who is a member. */
+  readonly #awaiting = new Map<Session, string | null>();
 
   constructor(env: AdmissionEnvironment) {
     this.#env = env;
@@ -42,7 +49,10 @@ export class Admission {
   /** @param expected the name of the peer whose URL was dialled; null if the other side dialled */
   hello(session: Session, theirs: Hello, expected: string | null): void {
     const mine = this.#env.hello();
-    const reason = judge(mine, theirs, this.#env.connected(), (name) => this.#env.peer(name) !== null);
+    const shared = theirs.clusterId === mine.clusterId && (commonVersion(mine, theirs) ?? 0) >= MEMBERSHIP_VERSION;
+    if (shared && theirs.configNumber < mine.configNumber) this.#env.tell(session);
+    if (shared && theirs.configNumber > mine.configNumber) return void this.#awaiting.set(session, expected);
+    const reason = judge(mine, theirs, this.#env.connected(), (name) => this.#env.peer(name) !== null) ?? this.#env.place(theirs);
     if (reason !== null) return this.#refuse(session, reason);
     if (this.#clones.has(theirs.log)) return this.#refuse(session, closeReasons.duplicateIdentity);
     if (expected !== null && expected !== theirs.name) return this.#refuse(session, closeReasons.notTheOneDialled);
@@ -55,7 +65,16 @@ export class Admission {
     else session.close(closeReasons.duplicateLink);
   }
 
+  /** A configuration has come over this link: what had to wait for it goes on. */
+  informed(session: Session): void {
+    const expected = this.#awaiting.get(session);
+    if (expected === undefined || session.state !== 'hello' || session.hello === null) return;
+    this.#awaiting.delete(session);
+    this.hello(session, session.hello, expected);
+  }
+
   closed(session: Session): void {
+    this.#awaiting.delete(session);
     this.#probes.get(session)?.cancel();
     this.#probes.delete(session);
   }

@@ -45,6 +45,10 @@ export const closeReasons = {
   notTheOneDialled: reason(4015, 'not the member dialled', 'soon', 'warn'),
   /** This side's disk is an old copy; it must take a new incarnation before it exchanges anything. */
   staleDisk: reason(4016, 'stale disk', 'slowly', 'error'),
+  /** The slot belongs to the log of another disk: this one must ask for a place. */
+  otherDisk: reason(4017, 'slot belongs to another disk', 'soon', 'warn'),
+  /** The answer to a join has been given. */
+  answered: reason(4018, 'answered', 'soon', 'debug'),
 } as const satisfies Record<string, CloseReason>;
 
 const byCode: ReadonlyMap<number, CloseReason> = new Map(Object.values(closeReasons).map((r) => [r.code, r]));

@@ -3,7 +3,7 @@
  * is and say why they do not talk. Later versions add fields at the end; earlier ones skip them.
  *
  *     magic (4 bytes "EdSt") | lowest and highest protocol version | cluster id | member id (8 bytes) | name | slot | log | run
- *     | started, wall clock ms | configuration number | state | proof
+ *     | started, wall clock ms | configuration number | state | proof | [log that this one continues + 1] (from version 2 on)
  */
 import * as encoding from 'lib0/encoding';
 import * as decoding from 'lib0/decoding';
@@ -28,6 +28,8 @@ export interface Hello {
   readonly state: MemberState;
   /** Knowledge of a secret of the cluster; empty if there is none. */
   readonly proof: Uint8Array;
+  /** The member's log, if it writes another one for now, because nobody has confirmed yet that its disk is not an old copy. */
+  readonly continues?: LogId | null;
 }
 
 const MAGIC = Uint8Array.of(0x45, 0x64, 0x53, 0x74);
@@ -50,6 +52,7 @@ export function encodeHello(to: encoding.Encoder, hello: Hello): void {
   encoding.writeVarUint(to, hello.configNumber);
   encoding.writeVarUint(to, stateNumber(hello.state));
   encoding.writeVarUint8Array(to, hello.proof);
+  if (hello.continues != null) encoding.writeVarUint(to, hello.continues + 1);
 }
 
 function readNumber(from: decoding.Decoder, below: number): number {
@@ -73,7 +76,7 @@ export function decodeHello(from: decoding.Decoder): Hello {
   const versionMax = readNumber(from, 65_536);
   const clusterId = readText(from);
   const id = decoding.readUint8Array(from, MEMBER_ID_BYTES);
-  return {
+  const hello = {
     versionMin,
     versionMax,
     clusterId,
@@ -87,4 +90,6 @@ export function decodeHello(from: decoding.Decoder): Hello {
     state: stateByNumber(readNumber(from, 256)),
     proof: decoding.readVarUint8Array(from).slice(),
   };
+  const continues = decoding.hasContent(from) ? readNumber(from, limits.slots * 4_294_967_296 + 1) : 0;
+  return continues === 0 ? hello : { ...hello, continues: continues - 1 };
 }

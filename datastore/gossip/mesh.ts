@@ -20,7 +20,8 @@ import { Pull } from './pull.ts';
 import { Reporter } from './reporter.ts';
 import { Session } from './session.ts';
 import type { LogId } from '../replica/types.ts';
-import type { GossipAlarm, MemberState, OwnFrame, PeerAddress, PeerStats, ReplicaPort, Self } from './types.ts';
+import type { GossipAlarm, MembershipPort, MemberState, OwnFrame, PeerAddress, PeerStats, ReplicaPort, Self } from './types.ts';
+import { MalformedError } from '../replica/bytes.ts';
 import { WaitingRoom } from './waiting-room.ts';
 import { Unacked } from './unacked.ts';
 import { encodeMessage, WIRE_VERSION, WIRE_VERSION_MIN } from './wire.ts';
@@ -48,6 +49,8 @@ export interface GossipOptions {
   readonly onReport?: (peer: string, clock: number) => void;
   /** A member has been met: which log the replica of that slot writes now. */
   readonly onMember?: (slot: number, log: LogId) => void;
+  /** Absent: the members are those configured, for good. */
+  readonly membership?: MembershipPort;
 }
 
 export class Gossip {
@@ -110,6 +113,8 @@ export class Gossip {
       admit: (session, peer) => this.#admit(session, peer),
       refused: (_session, reason) => this.refusals.set(reason.name, (this.refusals.get(reason.name) ?? 0) + 1),
       alarm: (alarm) => options.alarm?.(alarm),
+      place: (theirs) => options.membership?.place(theirs) ?? null,
+      tell: (session) => this.#tell(session),
     });
     this.setPeers(options.peers);
   }
@@ -200,6 +205,65 @@ export class Gossip {
     return n;
   }
 
+  /** Sends to a member whose link is up a message about the next configuration. */
+  sendAgreement(memberId: bigint, bytes: Uint8Array): void {
+    this.#peerOf(memberId)?.linked?.session.send({ type: 'agree', bytes });
+  }
+
+  /** Sends the configuration to one member, or to all. */
+  sendConfiguration(bytes: Uint8Array, memberId?: bigint): void {
+    if (memberId === undefined) this.#broadcast({ type: 'config', bytes });
+    else this.#peerOf(memberId)?.linked?.session.send({ type: 'config', bytes });
+  }
+
+  /** The log that a member writes whose link is up; null: there is none. */
+  connectedLog(memberId: bigint): LogId | null {
+    return this.#peerOf(memberId)?.linked?.session.hello?.log ?? null;
+  }
+
+  /** The links are made anew: this replica writes another log now, or has another configuration. */
+  reconnect(): void {
+    for (const peer of this.#linked()) peer.linked!.session.close(closeReasons.duplicateLink);
+  }
+
+  #peerOf(memberId: bigint): Peer | undefined {
+    return this.#linked().find((peer) => peer.linked!.session.hello?.memberId === memberId);
+  }
+
+  #tell(session: Session): void {
+    const { membership } = this.#options;
+    if (membership !== undefined) session.send({ type: 'config', bytes: membership.encoded });
+  }
+
+  /** A configuration, perhaps on a link that is not accepted: what it says decides that. */
+  #configured(session: Session, bytes: Uint8Array): void {
+    const { membership } = this.#options;
+    if (membership === undefined || session.hello?.clusterId !== this.#options.self.clusterId) return;
+    try {
+      membership.learn(bytes);
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      return session.close(closeReasons.malformed);
+    }
+    this.#admission.informed(session);
+  }
+
+  #joining(session: Session, bytes: Uint8Array): void {
+    const { membership } = this.#options;
+    if (membership === undefined) return session.close(closeReasons.unexpected);
+    const answer = (): Promise<Uint8Array> => {
+      try {
+        return membership.join(bytes);
+      } catch (error) {
+        return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+      }
+    };
+    answer().then((joined) => {
+      session.send({ type: 'joined', bytes: joined });
+      session.close(closeReasons.answered);
+    }, () => session.close(closeReasons.malformed));
+  }
+
   #ownFrame(frame: OwnFrame): void {
     this.#unacked.add(frame.clock, frame.records, frame.bytes.length, this.#clock.monotonicMs());
     // It carries this replica's report.
@@ -217,6 +281,7 @@ export class Gossip {
       configNumber: this.#replica.configNumber,
       state: this.#bootstrap.state,
       proof: this.#options.proof ?? new Uint8Array(0),
+      continues: this.#options.membership?.continues() ?? null,
     };
   }
 
@@ -231,6 +296,8 @@ export class Gossip {
     const session = new Session(link, dialled !== null, this.#hello(), this.#clock, {
       hello: (s, hello) => this.#admission.hello(s, hello, dialled?.name ?? null),
       message: (s, message) => this.#message(s, message),
+      config: (s, bytes) => this.#configured(s, bytes),
+      join: (s, bytes) => this.#joining(s, bytes),
       closed: (s, reason, here) => this.#closed(s, reason, here),
     });
     this.#greeting.set(session, dialled);
@@ -279,6 +346,9 @@ export class Gossip {
       peer.stats.refusals++;
     }
     this.#admission.closed(session);
+    if (!here && peer !== null && reason !== null && session.state === 'closed' && (reason === closeReasons.otherDisk || reason === closeReasons.removed || reason === closeReasons.notMember)) {
+      this.#options.membership?.refused(reason, peer.name);
+    }
     if (this.#state === 'running') peer?.ended(session, reason);
   }
 
@@ -297,11 +367,22 @@ export class Gossip {
         return peer.linked.pull.want();
       case 'report':
         return void this.#intake.take(peer, session, message.report);
+      case 'agree':
+        return this.#agree(session, message.bytes);
       case 'status':
         peer.stats.state = message.state;
         return this.#bootstrap.heard(peer.name, message.state);
       default:
         session.close(closeReasons.unexpected);
+    }
+  }
+
+  #agree(session: Session, bytes: Uint8Array): void {
+    try {
+      this.#options.membership?.received(session.hello!.memberId, bytes);
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      session.close(closeReasons.malformed);
     }
   }
 

@@ -22,6 +22,10 @@ export interface SessionEvents {
   /** The other side's hello: answer with `accept` or `close`, now or later. */
   hello(session: Session, hello: Hello): void;
   message(session: Session, message: Message): void;
+  /** The other side's configuration of the membership: after its hello, whether it is accepted or not. */
+  config(session: Session, bytes: Uint8Array): void;
+  /** Instead of a hello: somebody asks for a place in the cluster. */
+  join(session: Session, bytes: Uint8Array): void;
   /** `reason` null: the connection broke. `here`: this side closed it. */
   closed(session: Session, reason: CloseReason | null, here: boolean): void;
 }
@@ -156,6 +160,7 @@ export class Session {
       if (!(error instanceof MalformedMessage)) throw error;
       return this.close(closeReasons.malformed);
     }
+    if (message.type === 'join' && this.hello === null) return this.#events.join(this, message.bytes);
     if ((message.type === 'hello') !== (this.hello === null)) return this.close(closeReasons.unexpected);
     switch (message.type) {
       case 'hello':
@@ -167,6 +172,8 @@ export class Session {
         return this.#pong(message.nonce, message.wallMs);
       case 'part':
         return this.#part(message.bytes, message.last);
+      case 'config':
+        return this.#events.config(this, message.bytes);
       default:
         if (this.#state === 'accepted') return this.#pass(message);
         if (this.#early.length >= limits.early_messages) return this.close(closeReasons.overloaded);

@@ -1,5 +1,7 @@
 /** What gossip needs from others, and what it tells them. */
 import type { LogId } from '../replica/types.ts';
+import type { CloseReason } from './close-codes.ts';
+import type { Hello } from './hello.ts';
 
 /**
  * How far a member has come.
@@ -75,6 +77,24 @@ export interface ReplicaPort {
   report(): Uint8Array;
   /** The number of the membership configuration known here. */
   readonly configNumber: number;
+}
+
+/** The membership as gossip sees it: configurations and messages about the next one are opaque here. */
+export interface MembershipPort {
+  /** The newest configuration known here, whose number is `ReplicaPort.configNumber`. */
+  readonly encoded: Uint8Array;
+  /** Takes a configuration, if it is newer. @throws MalformedError */
+  learn(bytes: Uint8Array): void;
+  /** A member's message about the next configuration. @throws MalformedError */
+  received(from: bigint, bytes: Uint8Array): void;
+  /** Somebody asks for a place. @throws MalformedError at once; never rejects */
+  join(bytes: Uint8Array): Promise<Uint8Array>;
+  /** Does that place in the cluster belong to this one? Null: yes, or why not. */
+  place(theirs: Hello): CloseReason | null;
+  /** The member's log, if this replica writes another one for now. */
+  continues(): LogId | null;
+  /** A peer does not take this replica for a member, or not for the one that it should be. */
+  refused(reason: CloseReason, peer: string): void;
 }
 
 /** What a person should look at. Each is also logged. */

@@ -16,6 +16,10 @@
  *     8 nudge    (empty)                           "I dropped what I should have pushed: ask me with a vector"
  *     9 status   state                             how far the sender is (types.ts)
  *    10 part     flags, bytes                      of a long message; the last one has the flag
+ *    11 config   configuration of the membership   the sender's (membership/codec.ts); allowed from the hello on. From version 2 on, as all below
+ *    12 agree    message                           about the next configuration (membership/agreement.ts)
+ *    13 join     request                           instead of a hello: asks for a place in the cluster (membership/codec.ts)
+ *    14 joined   answer                            to a join
  *
  * A long message is sent in parts, so that a slow link shows signs of life while it is on its way.
  */
@@ -28,7 +32,7 @@ import type { Hello } from './hello.ts';
 import { stateByNumber, stateNumber } from './types.ts';
 import type { MemberState } from './types.ts';
 
-export const WIRE_VERSION = 1;
+export const WIRE_VERSION = 2;
 export const WIRE_VERSION_MIN = 1;
 
 export type Message =
@@ -44,7 +48,13 @@ export type Message =
   | { readonly type: 'pong'; readonly nonce: number; readonly wallMs: number }
   | { readonly type: 'nudge' }
   | { readonly type: 'status'; readonly state: MemberState }
-  | { readonly type: 'part'; readonly last: boolean; readonly bytes: Uint8Array };
+  | { readonly type: 'part'; readonly last: boolean; readonly bytes: Uint8Array }
+  | { readonly type: MembershipType; readonly bytes: Uint8Array };
+
+/** Messages that gossip carries for the membership, without looking into them. */
+export type MembershipType = 'config' | 'agree' | 'join' | 'joined';
+/** The version of the protocol from which on they are understood. */
+export const MEMBERSHIP_VERSION = 2;
 
 /** A message that this version cannot read. The link is closed: after it, nothing can be trusted to be what was sent. */
 export class MalformedMessage extends Error {
@@ -54,7 +64,7 @@ export class MalformedMessage extends Error {
   }
 }
 
-const Type = { hello: 1, frames: 2, vector: 3, chunk: 4, report: 5, ping: 6, pong: 7, nudge: 8, status: 9, part: 10 } as const;
+const Type = { hello: 1, frames: 2, vector: 3, chunk: 4, report: 5, ping: 6, pong: 7, nudge: 8, status: 9, part: 10, config: 11, agree: 12, join: 13, joined: 14 } as const;
 /** The first byte of a part. */
 export const PART = Type.part;
 const CRC_BYTES = 4;
@@ -97,6 +107,12 @@ function writeBody(to: encoding.Encoder, message: Message): void {
       return;
     case 'part':
       encoding.writeVarUint(to, message.last ? 1 : 0);
+      encoding.writeVarUint8Array(to, message.bytes);
+      return;
+    case 'config':
+    case 'agree':
+    case 'join':
+    case 'joined':
       encoding.writeVarUint8Array(to, message.bytes);
   }
 }
@@ -154,6 +170,14 @@ function readBody(type: number, from: decoding.Decoder): Message {
       const flags = decoding.readVarUint(from);
       return { type: 'part', last: (flags & 1) !== 0, bytes: decoding.readVarUint8Array(from) };
     }
+    case Type.config:
+      return { type: 'config', bytes: decoding.readVarUint8Array(from).slice() };
+    case Type.agree:
+      return { type: 'agree', bytes: decoding.readVarUint8Array(from).slice() };
+    case Type.join:
+      return { type: 'join', bytes: decoding.readVarUint8Array(from).slice() };
+    case Type.joined:
+      return { type: 'joined', bytes: decoding.readVarUint8Array(from).slice() };
     default:
       throw new MalformedMessage('unknown type');
   }

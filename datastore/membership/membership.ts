@@ -1,0 +1,306 @@
+/**
+ * What one replica knows of the membership: the newest configuration, its vote about the next, and what it does when somebody wants a place.
+ * Reading and writing wait for none of it.
+ */
+import { EtcdError, errUnavailable } from '../errors.ts';
+import type { Clock, Random, Timer } from '../host/host.ts';
+import type { Logger } from '../host/log.ts';
+import { limits } from '../limits.ts';
+import { MalformedError, Reader, Writer } from '../replica/bytes.ts';
+import { logId, logName, slotOf } from '../replica/types.ts';
+import type { LogId } from '../replica/types.ts';
+import { Agreement, readBallot, writeBallot } from './agreement.ts';
+import type { Vote } from './agreement.ts';
+import { decodeConfiguration, decodeJoin, encodeConfiguration, encodeJoined, readText, writeText } from './codec.ts';
+import type { JoinAnswer, JoinRequest, JoinResult } from './codec.ts';
+import { bind, isRemoved, joining, memberOf, placeOf, removing, settle, voters, withoutRetired, withRemoved } from './configuration.ts';
+import type { Change, Configuration, ConfiguredMember } from './configuration.ts';
+
+/** What the disk keeps of the membership. */
+export interface SavedMembership {
+  readonly clusterId: string;
+  /** This replica's. */
+  readonly id: bigint;
+  readonly configuration: Configuration;
+  readonly vote: Vote | null;
+}
+
+const SAVED_VERSION = 1;
+/** A forced configuration is numbered so far ahead that no agreement under way can reach its number. */
+const FORCED_LEAP = 1_000;
+
+/** `u8 version · bytes cluster id · i64 id · bytes configuration · u8 has vote · [varuint number · ballot · u8 · [ballot · bytes value]]` */
+export function encodeSaved({ clusterId, id, configuration, vote }: SavedMembership): Uint8Array {
+  const w = writeText(new Writer().u8(SAVED_VERSION), clusterId).i64(BigInt.asIntN(64, id)).bytes(encodeConfiguration(configuration)).u8(vote === null ? 0 : 1);
+  if (vote !== null) {
+    writeBallot(w.varuint(vote.number), vote.promised).u8(vote.accepted === null ? 0 : 1);
+    if (vote.accepted !== null) writeBallot(w, vote.accepted.ballot).bytes(vote.accepted.value);
+  }
+  return w.take();
+}
+
+/** @throws MalformedError */
+export function decodeSaved(bytes: Uint8Array): SavedMembership {
+  const r = new Reader(bytes);
+  const version = r.u8();
+  if (version !== SAVED_VERSION) throw new MalformedError(`saved membership of version ${version}`);
+  const clusterId = readText(r);
+  const id = BigInt.asUintN(64, r.i64());
+  const configuration = decodeConfiguration(r.bytes());
+  let vote: Vote | null = null;
+  if (r.u8() === 1) {
+    const number = r.varuint();
+    const promised = readBallot(r);
+    vote = { number, promised, accepted: r.u8() === 0 ? null : { ballot: readBallot(r), value: r.bytes().slice() } };
+  }
+  r.end();
+  return { clusterId, id, configuration, vote };
+}
+
+/** The rest of the replica, as membership sees it. */
+export interface MembershipPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Part of the cluster's secret: who joins must know it. */
+  readonly token: string;
+  /** Keeps the state in the journal; resolves when durable. */
+  note(body: Uint8Array): Promise<void>;
+  /** The log that this replica writes now. */
+  ownLog(): LogId;
+  /** Every log of which something is held here. */
+  heldLogs(): Iterable<LogId>;
+  isRetired(log: LogId): boolean;
+}
+
+/** How it reaches the others: gossip. */
+export interface MembershipLinks {
+  send(to: bigint, message: Uint8Array): void;
+  sendConfiguration(to: bigint, configuration: Uint8Array): void;
+  /** The log that a member writes whose link is up; null: there is none. */
+  connectedLog(id: bigint): LogId | null;
+}
+
+const noLinks: MembershipLinks = { send: () => {}, sendConfiguration: () => {}, connectedLog: () => null };
+
+export class Membership {
+  readonly clusterId: string;
+  /** This replica's member id. */
+  readonly self: bigint;
+  readonly #ports: MembershipPorts;
+  readonly #agreement: Agreement;
+  readonly #listeners: ((configuration: Configuration) => void)[] = [];
+  #links: MembershipLinks = noLinks;
+  #configuration: Configuration;
+  #vote: Vote | null;
+  #encoded: Uint8Array | null = null;
+  #timer: Timer | null = null;
+  #stopped = false;
+  /** Does this replica have the cluster's data, so that it may speak for it? */
+  ready = false;
+  /** Nobody has confirmed yet that this disk is not an old copy: its vote may have been given differently. */
+  doubtful = false;
+
+  constructor(state: SavedMembership, ports: MembershipPorts) {
+    this.clusterId = state.clusterId;
+    this.self = state.id;
+    this.#configuration = state.configuration;
+    this.#vote = state.vote;
+    this.#ports = ports;
+    this.#agreement = new Agreement({
+      clock: ports.clock,
+      random: ports.random,
+      self: state.id,
+      current: () => this.#configuration,
+      mayVote: () => !this.doubtful && memberOf(this.#configuration, ports.ownLog()) !== undefined,
+      vote: () => this.#vote,
+      keep: (vote) => {
+        this.#vote = vote;
+        return this.#save();
+      },
+      send: (to, message) => this.#links.send(to, message),
+      sendConfiguration: (to) => this.#links.sendConfiguration(to, this.encoded),
+      decided: (configuration) => this.#adopt(configuration, 'decided'),
+    });
+  }
+
+  get configuration(): Configuration {
+    return this.#configuration;
+  }
+
+  get number(): number {
+    return this.#configuration.number;
+  }
+
+  /** The configuration as bytes. */
+  get encoded(): Uint8Array {
+    return (this.#encoded ??= encodeConfiguration(this.#configuration));
+  }
+
+  /** Its place; undefined: it has none any more. */
+  get place(): ConfiguredMember | undefined {
+    return this.#configuration.members.find((m) => m.id === this.self);
+  }
+
+  /** Called after each change, and not at once. */
+  onChange(listener: (configuration: Configuration) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** From now on the others can be reached. */
+  run(links: MembershipLinks): void {
+    this.#links = links;
+    this.#look();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#agreement.stop();
+  }
+
+  /** A member's log has been met. */
+  met(slot: number, log: LogId): void {
+    const bound = bind(this.#configuration, slot, log);
+    if (bound === null) return;
+    this.#ports.log.info('a slot is bound to a log', { slot, log: logName(log) });
+    this.#set(bound);
+    void this.#save().catch(() => {});
+  }
+
+  /** Somebody sent a configuration. @returns whether it was news. @throws MalformedError */
+  learn(bytes: Uint8Array): boolean {
+    const theirs = decodeConfiguration(bytes);
+    if (theirs.number <= this.number) return false;
+    void this.#adopt(theirs, 'learned').catch(() => {});
+    return true;
+  }
+
+  /** A message of a member about the next configuration. @throws MalformedError */
+  received(from: bigint, bytes: Uint8Array): void {
+    this.#agreement.received(from, bytes);
+  }
+
+  /** Makes a change by a majority's consent. @throws EtcdError, errTimeout */
+  propose(change: Change, withinMs: number = limits.membership_change_ms): Promise<Configuration> {
+    return this.#agreement.propose((from) => {
+      const made = change(from);
+      if (made === null) return null;
+      return withoutRetired(withRemoved(made, this.#orphans(made)), (log) => this.#ports.isRetired(log));
+    }, withinMs);
+  }
+
+  /**
+   * Removes members without a majority's consent, because a majority's disks are gone. The rest must be all that is left of the cluster: if
+   * somebody else decides otherwise at the same time, there are two clusters.
+   */
+  async forceRemove(ids: readonly bigint[]): Promise<Configuration> {
+    let forced = this.#configuration;
+    for (const id of ids) forced = removing(id)(forced) ?? forced;
+    if (!forced.members.some((m) => m.id === this.self)) throw errUnavailable('a replica cannot force itself out');
+    const number = this.#configuration.number + FORCED_LEAP;
+    forced = {
+      ...forced,
+      number,
+      members: forced.members,
+      removed: forced.removed.map((r) => (isRemoved(this.#configuration, r.log) ? r : { ...r, number })),
+    };
+    this.#ports.log.error('MEMBERS REMOVED BY FORCE, without the consent of a majority: whatever only they held is lost', {
+      removed: ids.map((id) => id.toString(16)), left: forced.members.map((m) => m.name), number,
+    });
+    await this.#adopt(forced, 'forced');
+    return forced;
+  }
+
+  /** Somebody asks for a place. Never rejects. */
+  async join(bytes: Uint8Array): Promise<Uint8Array> {
+    const request = decodeJoin(bytes);
+    let answer: JoinAnswer;
+    try {
+      answer = await this.#join(request);
+    } catch (error) {
+      if (!(error instanceof EtcdError)) throw error;
+      answer = this.#answer('retry', error.message.replace(/^etcdserver: /, ''));
+    }
+    this.#ports.log.info('asked for a place in the cluster', {
+      name: request.name, slot: request.slot ?? undefined, result: answer.result, ...(answer.reason === '' ? {} : { reason: answer.reason }),
+    });
+    return encodeJoined(answer);
+  }
+
+  async #join(request: JoinRequest): Promise<JoinAnswer> {
+    if (request.token !== this.#ports.token) return this.#answer('refused', 'the token of the cluster is another (--initial-cluster-token)');
+    if (request.clusterId !== '' && request.clusterId !== this.clusterId) return this.#answer('refused', `this is another cluster, ${this.clusterId}`);
+    const place = placeOf(this.#configuration, request);
+    const log = place === undefined ? null : logId(place.slot, request.incarnation);
+    if (place !== undefined && log !== null && request.slot === place.slot && this.number === 0 && (place.log === null || place.log === log)) {
+      return this.#answer('bootstrap', '', place);
+    }
+    if (place !== undefined && place.log === log && place.standing === 'voting') return this.#answer('joined', '', place);
+    if (!this.ready) return this.#answer('retry', 'this replica does not serve yet');
+    const running = place === undefined ? null : this.#links.connectedLog(place.id);
+    if (place?.id === this.self || (running !== null && running !== log && !request.earlier.includes(running))) {
+      return this.#answer('retry', `${request.name} is running: stop it first, or give this replica a name and a slot of its own`);
+    }
+    if (place === undefined && this.#configuration.members.some((m) => m.slot === request.slot)) {
+      const other = this.#configuration.members.find((m) => m.slot === request.slot);
+      return this.#answer('refused', `slot ${request.slot} belongs to ${other?.name}: choose another with --slot or --slot-base`);
+    }
+    const made = await this.propose(joining(request));
+    return { ...this.#answer('joined', '', placeOf(made, request)), configuration: made };
+  }
+
+  #answer(result: JoinResult, reason: string, place?: ConfiguredMember): JoinAnswer {
+    return { result, reason, clusterId: this.clusterId, id: place?.id ?? 0n, slot: place?.slot ?? 0, configuration: this.#configuration };
+  }
+
+  /** Logs held here that nobody writes: of incarnations that never became a member's. */
+  #orphans(made: Configuration): LogId[] {
+    const alive = new Set<LogId>([this.#ports.ownLog()]);
+    for (const { id, log } of made.members) {
+      if (log !== null) alive.add(log);
+      const connected = this.#links.connectedLog(id);
+      if (connected !== null) alive.add(connected);
+    }
+    return [...this.#ports.heldLogs()].filter((log) => {
+      if (alive.has(log) || this.#ports.isRetired(log)) return false;
+      const member = made.members.find((m) => m.slot === slotOf(log));
+      return member === undefined || member.standing === 'evicted' || member.log !== null;
+    });
+  }
+
+  async #adopt(configuration: Configuration, how: string): Promise<void> {
+    if (configuration.number <= this.number) return;
+    const before = this.#configuration;
+    this.#ports.log.info('the membership has changed', {
+      how, number: configuration.number, members: configuration.members.map((m) => `${m.name === '' ? m.id.toString(16) : m.name}=${m.log === null ? m.standing : logName(m.log)}`),
+      gone: before.members.filter((m) => !configuration.members.some((n) => n.id === m.id)).map((m) => m.name),
+    });
+    this.#set(configuration);
+    await this.#save();
+  }
+
+  #set(configuration: Configuration): void {
+    this.#configuration = configuration;
+    this.#encoded = null;
+    this.#agreement.superseded();
+    for (const listener of this.#listeners) listener(configuration);
+  }
+
+  #save(): Promise<void> {
+    return this.#ports.note(encodeSaved({ clusterId: this.clusterId, id: this.self, configuration: this.#configuration, vote: this.#vote }));
+  }
+
+  /** For the first time: makes it durable who this replica is. */
+  begin(): Promise<void> {
+    return this.#save();
+  }
+
+  /** Once all logs are known, the lowest member has them decided, so that nobody can bind a slot to another. */
+  #look(): void {
+    if (this.#stopped) return;
+    this.#timer = this.#ports.clock.after(limits.membership_look_ms, () => this.#look());
+    if (this.#configuration.number > 0 || !this.ready || voters(this.#configuration)[0]?.id !== this.self || settle(this.#configuration) === null) return;
+    this.propose(settle, limits.agreement_round_ms).catch(() => {});
+  }
+}
