@@ -3,8 +3,8 @@ import type { Settings } from './config/settings.ts';
 import { Gossip } from './gossip/mesh.ts';
 import { ReplicaExchange } from './gossip/replica-exchange.ts';
 import type { GossipAlarm, MemberState } from './gossip/types.ts';
+import type { Host } from './host/host.ts';
 import type { Logger } from './host/log.ts';
-import type { NodeHost } from './host/node-host.ts';
 import type { Store } from './store/store.ts';
 import type { PeerFigures } from './telemetry/peers.ts';
 
@@ -26,8 +26,11 @@ async function alone(store: Store): Promise<Replication> {
   return { ready: Promise.resolve(how), peers: () => [], alarms: () => [], reachable: () => false, stop: () => Promise.resolve() };
 }
 
+/** What replication is told. */
+export type ReplicationSettings = Pick<Settings, 'name' | 'slot' | 'dataDir' | 'initialCluster' | 'joining' | 'clusterId' | 'memberId' | 'listenPeerUrls'>;
+
 /** Listens for other replicas and dials them. Rejects if an address cannot be had. */
-export async function startReplication(settings: Settings, host: NodeHost, store: Store, log: Logger, onFatal: (error: Error) => void): Promise<Replication> {
+export async function startReplication(settings: ReplicationSettings, host: Host, store: Store, log: Logger, onFatal: (error: Error) => void): Promise<Replication> {
   const { initialCluster, joining, name, slot } = settings;
   if (initialCluster.length === 1 && !joining) return alone(store);
 
