@@ -31,9 +31,13 @@ export interface ApiOptions {
   readonly concurrentStreamsMax: number;
   readonly keepaliveIntervalMs: number;
   readonly keepaliveTimeoutMs: number;
+  /** etcd: --grpc-keepalive-min-time; absent: 5 s, its default. */
+  readonly keepaliveMinMs?: number;
   /** Removes a stale socket file; resolves also if there is none. */
   readonly removeFile: (path: string) => Promise<void>;
 }
+
+const keepaliveMinDefaultMs = 5_000;
 
 /** Where to listen. */
 export interface ListenSet {
@@ -78,6 +82,7 @@ export class ApiServer {
       concurrentStreamsMax: options.concurrentStreamsMax,
       keepaliveIntervalMs: options.keepaliveIntervalMs,
       keepaliveTimeoutMs: options.keepaliveTimeoutMs,
+      keepaliveMinMs: options.keepaliveMinMs ?? keepaliveMinDefaultMs,
       onRequest: (request, response) => this.#http(request, response),
       refuse,
     });

@@ -28,14 +28,17 @@ class Lab extends EventEmitter {
   connection!: Connection;
   error: Error | null | undefined;
   now = 0;
+  pingMinMs = 0;
   client!: net.Socket;
   #reader = new FrameReader((type, flags, stream, payload) => void this.frames.push({ type, flags, stream, payload: Buffer.from(payload) }));
 
-  static async start(serve: (o: Opened) => void = () => {}, concurrentStreamsMax = 100): Promise<Lab> {
+  static async start(serve: (o: Opened) => void = () => {}, concurrentStreamsMax = 100, pingMinMs = 0): Promise<Lab> {
     const lab = new Lab();
+    lab.pingMinMs = pingMinMs;
     const server = net.createServer((socket) => {
       lab.connection = new Connection(socket, {
         concurrentStreamsMax,
+        pingMinMs: lab.pingMinMs,
         nowMs: () => lab.now,
         closed: (error) => (lab.error = error),
         open: (stream, headers) => {
@@ -275,6 +278,28 @@ describe('peers that break the protocol', () => {
     expect(await lab.gone()).toBe(ErrorCode.ENHANCE_YOUR_CALM);
   });
 
+  test('pings without cause', async () => {
+    const lab = await Lab.start((o) => o.headers[':path'] === '/3' && answer(Buffer.from('x'))(o), 100, 5_000);
+    const ping = async () => {
+      const before = lab.of(Frame.PING).length;
+      lab.send(Frame.PING, 0, 0, Buffer.alloc(8));
+      await until(() => lab.of(Frame.PING).length > before);
+    };
+    lab.request(1, false);
+    await until(() => lab.opened.length === 1);
+    for (let i = 0; i < 5; i++) {
+      lab.now += 6_000; // Seldom enough, with a stream open.
+      await ping();
+    }
+    for (let i = 0; i < 2; i++) await ping(); // Two strikes.
+    lab.request(3); // An answer forgives them.
+    await until(() => lab.of(Frame.HEADERS, 3).length === 2);
+    for (let i = 0; i < 3; i++) await ping();
+    lab.send(Frame.PING, 0, 0, Buffer.alloc(8));
+    expect(await lab.gone()).toBe(ErrorCode.ENHANCE_YOUR_CALM);
+    expect(String(lab.of(Frame.GOAWAY)[0]!.payload.subarray(8))).toBe('too_many_pings');
+  });
+
   test('pings whose answers are not read', async () => {
     const lab = await Lab.start();
     lab.client.pause();
@@ -330,6 +355,7 @@ test('node’s own client: many streams of random sizes at once (seed 3)', async
   const server = net.createServer((socket) => {
     const connection = new Connection(socket, {
       concurrentStreamsMax: 1_000,
+      pingMinMs: 0,
       nowMs: () => 0,
       closed: () => {},
       open: (stream, headers) => {

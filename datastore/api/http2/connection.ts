@@ -5,6 +5,7 @@
 import type { Duplex } from 'node:stream';
 import { ConnectionError, ErrorCode, Flag, Frame, Setting, defaultFrameBytes, defaultWindowBytes, preface, windowBytesMax } from './constants.ts';
 import { FrameReader } from './frames.ts';
+import { Guard } from './guard.ts';
 import { type Headers, HpackDecoder } from './hpack.ts';
 import { Output } from './output.ts';
 import { Stream, type StreamHandler } from './stream.ts';
@@ -17,8 +18,8 @@ export interface ConnectionOptions {
   readonly open: (stream: Stream, headers: Headers) => StreamHandler;
   /** Called once. `error`: why it ended, if the peer broke the protocol or the connection broke. */
   readonly closed: (error: Error | null) => void;
-  /** The peer sent a PING that is no answer. */
-  readonly pinged?: () => void;
+  /** Peers that ping more often without cause are sent away; 0: never. As grpc-go's EnforcementPolicy.MinTime. */
+  readonly pingMinMs: number;
 }
 
 /** A message of up to half of this arrives without waiting for a window update. */
@@ -26,14 +27,8 @@ const streamWindowBytes = 1_048_576;
 const connectionWindowBytes = 8 * 1_048_576;
 /** Largest header list; a block comes in few frames. */
 const headerListBytes = 65_536;
-/** Resets that a client may make at once, and how many more each second (CVE-2023-44487). */
-const resetBurst = 10_000;
-const resetPerSecond = 1_000;
 /** Answers to SETTINGS and PING that may wait for a peer which does not read. */
 const unsentMax = 16 * 1_048_576;
-/** Frames without content that a client may send in a row. */
-const emptyMax = 10_000;
-
 const empty = Buffer.alloc(0);
 /** Connections that have something to flush in this turn. */
 const dirty: Output[] = [];
@@ -50,6 +45,7 @@ export class Connection {
   readonly socket: Duplex;
   readonly #options: ConnectionOptions;
   readonly #output: Output;
+  readonly #guard: Guard;
   readonly #reader = new FrameReader((type, flags, stream, payload) => this.#frame(type, flags, stream, payload));
   readonly #hpack = new HpackDecoder(headerListBytes);
   readonly #streams = new Map<number, Stream>();
@@ -66,9 +62,6 @@ export class Connection {
   #leaving = false;
   #closing = false;
   #ended = false;
-  #resets = resetBurst;
-  #resetsAtMs: number;
-  #emptyFrames = 0;
   #pings = new Map<string, () => void>();
   #pingCount = 0;
 
@@ -76,7 +69,7 @@ export class Connection {
     this.socket = socket;
     this.#options = options;
     this.#output = new Output(socket, schedule);
-    this.#resetsAtMs = options.nowMs();
+    this.#guard = new Guard(options.nowMs, options.pingMinMs);
     const settings = [
       [Setting.MAX_CONCURRENT_STREAMS, options.concurrentStreamsMax],
       [Setting.INITIAL_WINDOW_SIZE, streamWindowBytes],
@@ -131,6 +124,7 @@ export class Connection {
   // What streams do.
 
   sendHeaders(stream: Stream, block: Buffer, end: boolean): void {
+    this.#guard.answered = true;
     const first = block.subarray(0, this.#peerFrameBytes);
     let flags = end ? Flag.END_STREAM : 0;
     if (first.length === block.length) flags |= Flag.END_HEADERS;
@@ -152,6 +146,7 @@ export class Connection {
       const head = queue[0]!;
       const count = Math.min(head.length, this.#window, stream.window, this.#peerFrameBytes);
       if (count <= 0) return; // Until the peer widens the stream's window.
+      this.#guard.answered = true;
       this.#window -= count;
       stream.window -= count;
       if (count === head.length) queue.shift();
@@ -189,7 +184,7 @@ export class Connection {
       if (rest.length > 0) this.#reader.push(rest);
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
-      this.#goAway(error.code);
+      this.#goAway(error.code, error.message);
       this.#output.flush();
       this.#end(error);
       this.socket.end(() => this.socket.destroy());
@@ -220,7 +215,7 @@ export class Connection {
   #dataFrame(flags: number, id: number, payload: Buffer): void {
     if (id === 0 || id > this.#lastStream) throw protocol('DATA on an idle stream');
     const end = (flags & Flag.END_STREAM) !== 0;
-    if (payload.length === 0 && !end) this.#emptyFrame();
+    if (payload.length === 0 && !end) this.#guard.emptyFrame();
     const stream = this.#streams.get(id);
     this.#received += payload.length;
     if (this.#received > connectionWindowBytes) throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, 'more DATA than allowed');
@@ -256,7 +251,7 @@ export class Connection {
   #continuation(flags: number, payload: Buffer): void {
     const partial = this.#partial;
     if (partial === null) throw protocol('CONTINUATION without HEADERS');
-    if (payload.length === 0) this.#emptyFrame();
+    if (payload.length === 0) this.#guard.emptyFrame();
     partial.blocks.push(payload);
     partial.bytes += payload.length;
     if (partial.bytes > headerListBytes) throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, 'header block too large');
@@ -292,7 +287,7 @@ export class Connection {
   }
 
   #refuse(stream: Stream, code: ErrorCode): void {
-    this.#takeReset();
+    this.#guard.reset();
     this.reset(stream, code);
   }
 
@@ -320,7 +315,7 @@ export class Connection {
     if (id === 0 || id > this.#lastStream) throw protocol('RST_STREAM on an idle stream');
     const stream = this.#streams.get(id);
     if (stream === undefined) return;
-    this.#takeReset();
+    this.#guard.reset();
     this.forget(stream);
   }
 
@@ -351,7 +346,7 @@ export class Connection {
     if (payload.length !== 8) throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, 'PING of another size');
     if ((flags & Flag.ACK) === 0) {
       this.#answer(Frame.PING, payload);
-      this.#options.pinged?.();
+      this.#guard.ping(this.#streams.size);
       return;
     }
     const key = payload.toString('latin1');
@@ -363,18 +358,6 @@ export class Connection {
   #answer(type: number, payload: Buffer): void {
     if (this.#output.pending > unsentMax) throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, 'answers are not read');
     this.#output.frame(type, Flag.ACK, 0, payload);
-  }
-
-  #emptyFrame(): void {
-    if (++this.#emptyFrames > emptyMax) throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, 'too many empty frames');
-  }
-
-  /** A client that opens streams only to reset them makes work for nothing. */
-  #takeReset(): void {
-    const now = this.#options.nowMs();
-    this.#resets = Math.min(resetBurst, this.#resets + ((now - this.#resetsAtMs) / 1_000) * resetPerSecond);
-    this.#resetsAtMs = now;
-    if (--this.#resets < 0) throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, 'too many resets');
   }
 
   #drained(): void {
@@ -397,8 +380,9 @@ export class Connection {
     this.#output.frame(Frame.WINDOW_UPDATE, 0, id, payload);
   }
 
-  #goAway(code: ErrorCode): void {
-    const payload = Buffer.alloc(8);
+  /** @param why clients look for `too_many_pings` */
+  #goAway(code: ErrorCode, why = ''): void {
+    const payload = Buffer.concat([Buffer.alloc(8), Buffer.from(why)]);
     payload.writeUInt32BE(this.#lastStream);
     payload.writeUInt32BE(code, 4);
     this.#output.frame(Frame.GOAWAY, 0, 0, payload);

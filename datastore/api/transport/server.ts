@@ -27,6 +27,8 @@ export interface GrpcServerOptions {
   /** etcd: --grpc-keepalive-interval (2 h) and --grpc-keepalive-timeout (20 s). */
   readonly keepaliveIntervalMs: number;
   readonly keepaliveTimeoutMs: number;
+  /** etcd: --grpc-keepalive-min-time (5 s). */
+  readonly keepaliveMinMs: number;
   /** Requests on HTTP/2 that are not gRPC: the HTTP handler's. */
   readonly onRequest: (request: HttpRequest, response: HttpResponse) => void;
   /** Null, or why calls are refused now. */
@@ -76,10 +78,11 @@ export class GrpcServer {
 
   /** Serves HTTP/2 on an accepted socket (plaintext or TLS). */
   attach(socket: Duplex): void {
-    const { clock, log, concurrentStreamsMax } = this.#options;
+    const { clock, log, concurrentStreamsMax, keepaliveMinMs } = this.#options;
     const peer = peerOf(socket);
     const connection = new Connection(socket, {
       concurrentStreamsMax,
+      pingMinMs: keepaliveMinMs,
       nowMs: () => clock.monotonicMs(),
       open: (stream, headers) => this.#open(stream, headers, peer),
       closed: (error) => {
