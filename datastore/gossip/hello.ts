@@ -3,7 +3,7 @@
  * is and say why they do not talk. Later versions add fields at the end; earlier ones skip them.
  *
  *     magic (4 bytes "EdSt") | lowest and highest protocol version | cluster id | member id (8 bytes) | name | slot | log | run
- *     | started, wall clock ms | configuration number | state | proof | [log that this one continues + 1] (from version 2 on)
+ *     | started, wall clock ms | configuration number | state | proof | [log that this one continues + 1, 0: none] (from version 2 on)
  */
 import * as encoding from 'lib0/encoding';
 import * as decoding from 'lib0/decoding';
@@ -34,6 +34,8 @@ export interface Hello {
 
 const MAGIC = Uint8Array.of(0x45, 0x64, 0x53, 0x74);
 const MEMBER_ID_BYTES = 8;
+/** The first version whose hello says what log is continued. */
+const CONTINUES_VERSION = 2;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 export function encodeHello(to: encoding.Encoder, hello: Hello): void {
@@ -52,7 +54,7 @@ export function encodeHello(to: encoding.Encoder, hello: Hello): void {
   encoding.writeVarUint(to, hello.configNumber);
   encoding.writeVarUint(to, stateNumber(hello.state));
   encoding.writeVarUint8Array(to, hello.proof);
-  if (hello.continues != null) encoding.writeVarUint(to, hello.continues + 1);
+  if (hello.versionMax >= CONTINUES_VERSION) encoding.writeVarUint(to, hello.continues == null ? 0 : hello.continues + 1);
 }
 
 function readNumber(from: decoding.Decoder, below: number): number {
@@ -90,6 +92,6 @@ export function decodeHello(from: decoding.Decoder): Hello {
     state: stateByNumber(readNumber(from, 256)),
     proof: decoding.readVarUint8Array(from).slice(),
   };
-  const continues = decoding.hasContent(from) ? readNumber(from, limits.slots * 4_294_967_296 + 1) : 0;
+  const continues = versionMax >= CONTINUES_VERSION ? readNumber(from, limits.slots * 4_294_967_296 + 1) : 0;
   return continues === 0 ? hello : { ...hello, continues: continues - 1 };
 }
