@@ -113,6 +113,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
       concurrentStreamsMax: settings.maxConcurrentStreams,
       keepaliveIntervalMs: settings.keepaliveInterval_ms,
       keepaliveTimeoutMs: settings.keepaliveTimeout_ms,
+      keepaliveMinMs: settings.keepaliveMinTime_ms,
       removeFile: removeSocket,
     });
     telemetry.attachStore(() => {
