@@ -14,7 +14,7 @@ export interface SnapshotJob {
 
 /**
  * Makes the snapshot of everything up to and including a journal file, from the files alone, in `machine`, which must be empty. On stable
- * storage under its name when this resolves. Meant for a worker thread: `encodeSnapshot` may block as long as it likes there.
+ * storage under its name when this resolves. Meant for a process of its own: `encodeSnapshot` may block as long as it likes there.
  * @param signal stops it between chunks; what was written is removed at the next start.
  * @returns the snapshot's size in bytes
  * @throws DamagedError, NewerVersionError, what the machine throws, or the disk's error

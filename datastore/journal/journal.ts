@@ -15,7 +15,7 @@ import type { Journal, JournalObserver, JournalStats, StateMachine } from './typ
 export interface JournalOptions {
   readonly log: Logger;
   /**
-   * Has `buildSnapshot` done: in production by a worker thread, in the simulation right here. `signal` fires when the journal closes.
+   * Has `buildSnapshot` done: in production by another process, in the simulation right here. `signal` fires when the journal closes.
    * Rejects if there is no snapshot then; the journal keeps its files and tries again later.
    */
   readonly makeSnapshot: (job: SnapshotJob, signal: AbortSignal) => Promise<void>;

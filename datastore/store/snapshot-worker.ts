@@ -1,11 +1,13 @@
-/** The entry point of a thread that makes one snapshot: reads the folder as a start would, and writes what it has understood. */
+/** The entry point of a process that makes one snapshot: reads the folder as a start would, and writes what it has understood. */
 import { nodeClock } from '../host/node-clock.ts';
 import { nodeDisk } from '../host/node-disk.ts';
-import { workerData } from '../host/workers.ts';
+import { asWorker } from '../host/workers.ts';
 import { buildSnapshot } from '../journal/build-snapshot.ts';
 import type { SnapshotJob } from '../journal/build-snapshot.ts';
 import { Machine } from './machine.ts';
 
-const machine = new Machine({ clock: nodeClock });
-await buildSnapshot({ disk: nodeDisk, clock: nodeClock }, workerData() as SnapshotJob, machine);
-machine.close();
+await asWorker(async (job) => {
+  const machine = new Machine({ clock: nodeClock });
+  await buildSnapshot({ disk: nodeDisk, clock: nodeClock }, job as SnapshotJob, machine);
+  machine.close();
+});

@@ -1,4 +1,4 @@
-/** Has snapshots made off the serving thread, by a worker that reads the files and knows nothing else. */
+/** Has snapshots made by a process of their own, that reads the files and knows nothing else. */
 import type { SnapshotJob } from '../journal/build-snapshot.ts';
 import type { Workers } from '../host/workers.ts';
 
