@@ -43,6 +43,8 @@ export const options = [
   replication('slot', 'string', '', `Slot of this replica, 0 to ${limits.slots - 1}; default: --slot-base plus the ordinal (trailing -N of the name, else its place among the sorted names of --initial-cluster).`),
   replication('slot-base', 'integer', '0', 'First slot of this cluster or site. Sites that replicate with each other need ranges of their own.', { max: limits.slots - 1 }),
   replication('local-keys', 'list', '', 'Prefixes of keys that each replica keeps for itself: never replicated.'),
+  replication('write-acks', 'integer', '1', 'A write is acknowledged once this many replicas, this one included, hold it on their disks. If too few can be reached in time the answer is an error, and the write stays.', { min: 1, max: limits.slots }),
+  replication('evict-after', 'duration', '168h', 'A replica that has been away this long loses its place (a majority must agree), so that the others can forget what it has not seen; 0: never. It may come back, as a new incarnation.'),
   replication('strided-revisions', 'flag', 'false', 'Count revisions in strides that name their replica from the first one on, also alone. For a replica that others will join.'),
 
   compaction('auto-compaction-mode', 'string', 'periodic', "'periodic': --auto-compaction-retention is a time; 'revision': a count of revisions.", { choices: ['periodic', 'revision'] }),
@@ -66,6 +68,7 @@ export const options = [
   limit('max-request-bytes', 'integer', String(limits.request_bytes), `Largest request, at most ${limits.frame_bytes / 4} bytes.`, { min: 1, max: limits.frame_bytes / 4 }),
   limit('max-concurrent-streams', 'integer', '4294967295', 'Most calls that one client connection may have open.', { min: 1, max: 4_294_967_295 }),
   limit('watch-progress-notify-interval', 'duration', '10m', 'How often watches that ask for it are told of progress.', { min: 100 }),
+  limit('grpc-keepalive-min-time', 'duration', '5s', 'Clients that ping more often than this without cause are disconnected; 0: never.'),
   limit('grpc-keepalive-interval', 'duration', '2h', 'How often the server pings clients; 0: never.'),
   limit('grpc-keepalive-timeout', 'duration', '20s', 'How long a pinged client may take to answer.'),
 
@@ -85,7 +88,6 @@ export const options = [
   noop('auth-token-ttl', 'integer', '300', 'Authentication is not there yet.'),
   noop('bcrypt-cost', 'integer', '10', 'Authentication is not there yet.'),
   noop('snapshot-count', 'integer', '10000', 'When a snapshot is made is decided by the journal\'s size.'),
-  noop('grpc-keepalive-min-time', 'duration', '5s', 'Clients may ping as often as they like.'),
   noop('warning-unary-request-duration', 'duration', '300ms', 'Slow calls show in the metrics (--metrics extensive).'),
   noop('wal-dir', 'string', '', 'The journal lives in --data-dir.'),
   noop('heartbeat-interval', 'integer', '100', 'No consensus, no heartbeats.'),

@@ -45,6 +45,8 @@ export interface Settings {
   readonly clusterId: bigint;
   readonly memberId: bigint;
   readonly slot: number;
+  /** The slot was chosen: by --slot, --slot-base or a name that ends in -N; otherwise it comes from the place in a list. */
+  readonly slotGiven: boolean;
   /** One member and no discovery: revisions count by one, as etcd's. */
   readonly alone: boolean;
   /** Prefixes, one character per byte. */
@@ -53,11 +55,16 @@ export interface Settings {
   readonly clientTls: TlsFiles | undefined;
   readonly peerTls: TlsFiles | undefined;
   /** Negative: no limit. Never 0. */
+  /** How many replicas, this one included, must hold a write on their disks before it is acknowledged. */
+  readonly writeAcks: number;
+  /** How long a member may be away before it is evicted; 0: for ever. */
+  readonly evictAfter_ms: number;
   readonly quota_bytes: number;
   readonly maxTxnOps: number;
   readonly maxRequest_bytes: number;
   readonly maxConcurrentStreams: number;
   readonly watchProgressNotify_ms: number;
+  readonly keepaliveMinTime_ms: number;
   readonly keepaliveInterval_ms: number;
   readonly keepaliveTimeout_ms: number;
   /** `retention`: ms, or a count of revisions. */
@@ -281,15 +288,19 @@ export function settingsFrom({ values }: Given): Settings {
     clusterId: clusterId(initialCluster.map((member) => member.id)),
     memberId: own.id,
     slot: slot(name),
+    slotGiven: reader.text('slot') !== '' || reader.given('slot-base') || /-\d{1,3}$/.test(name),
     alone,
     localKeys: reader.list('local-keys').map((prefix) => Buffer.from(prefix, 'utf8').toString('latin1')),
     clientTls,
     peerTls,
+    writeAcks: reader.integer('write-acks'),
+    evictAfter_ms: reader.duration_ms('evict-after'),
     quota_bytes: reader.integer('quota-backend-bytes') || limits.quota_bytes,
     maxTxnOps: reader.integer('max-txn-ops'),
     maxRequest_bytes: reader.integer('max-request-bytes'),
     maxConcurrentStreams: reader.integer('max-concurrent-streams'),
     watchProgressNotify_ms: reader.duration_ms('watch-progress-notify-interval'),
+    keepaliveMinTime_ms: reader.duration_ms('grpc-keepalive-min-time'),
     keepaliveInterval_ms: reader.duration_ms('grpc-keepalive-interval'),
     keepaliveTimeout_ms: reader.duration_ms('grpc-keepalive-timeout'),
     autoCompaction: autoCompaction(reader, alone),
