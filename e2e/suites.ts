@@ -24,6 +24,9 @@ const suite = (name: string, about: string, args: readonly string[], limit_minut
 export const suites: readonly Suite[] = [
   suite('helpers', 'The tests of the end-to-end tests\' own helpers', ['--test', 'e2e/**/*.test.ts'], 3),
   suite('compatibility/common', 'etcd\'s own black-box tests, with etcd\'s own client', ['e2e/compatibility/common/main.ts'], 25, { tools: ['etcd', 'etcd-suite'] }),
+  suite('compatibility/differential', 'The same random requests to etcd and EdgeStore: every answer and event the same, over gRPC and JSON, through restarts', [
+    'e2e/compatibility/differential/main.ts', '--seeds', '2', '--ops', '10000',
+  ], 8, { tools: ['etcd'] }),
   suite('kubernetes/soak', 'Deployments, rolling updates and namespace deletions under an unmodified control plane', [
     'e2e/kubernetes/soak/main.ts', '--only', 'edgestore', '--minutes', '2', '--pods', '500',
   ], 8, { tools: ['etcd', 'k8s', 'kwok'] }),
@@ -39,4 +42,7 @@ export const suites: readonly Suite[] = [
   suite('kubernetes/failover-long', 'Failover with three compaction intervals of 20 s on each replica', [
     'e2e/kubernetes/failover/main.ts', '--pods', '500', '--nodes', '50',
   ], 20, { tools: ['k8s', 'kwok'], long: true }),
+  suite('compatibility/differential-long', 'The same, 200,000 requests', [
+    'e2e/compatibility/differential/main.ts', '--seeds', '10', '--ops', '20000',
+  ], 30, { tools: ['etcd'], long: true }),
 ];

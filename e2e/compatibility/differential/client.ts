@@ -49,6 +49,28 @@ export class EtcdClient {
     });
   }
 
+  /** All chunks put together. How much is in each is the server's own affair. */
+  rangeStream(request: object): Promise<Plain> {
+    const stream = this.#client.makeServerStreamRequest(
+      '/etcdserverpb.KV/RangeStream',
+      serializer(rpc.RangeRequest),
+      deserializer(rpc.RangeStreamResponse),
+      rpc.RangeRequest.fromPartial(request),
+      { deadline: Date.now() + TIMEOUT_MS },
+    );
+    const kvs: Plain[] = [];
+    let rest: { [name: string]: Plain } = {};
+    return new Promise((resolve) => {
+      stream.on('data', (chunk: rpc.RangeStreamResponse) => {
+        const { kvs: part, ...others } = plain(chunk.range_response) as { [name: string]: Plain };
+        if (Array.isArray(part)) kvs.push(...part);
+        rest = { ...rest, ...others };
+      });
+      stream.on('error', (error: ServiceError) => resolve(plainError(error)));
+      stream.on('end', () => resolve({ ...rest, kvs }));
+    });
+  }
+
   watch(): ClientDuplexStream<rpc.WatchRequest, rpc.WatchResponse> {
     return this.#client.makeBidiStreamRequest('/etcdserverpb.Watch/Watch', serializer(rpc.WatchRequest), deserializer(rpc.WatchResponse));
   }

@@ -7,6 +7,8 @@
  * still show it, and exits with 1.
  */
 import { parseArgs } from 'node:util';
+import { writeResults } from '../../results.ts';
+import type { Result } from '../../results.ts';
 import { edgestoreCluster } from '../../support/edgestore.ts';
 import { etcdCluster } from '../../support/etcd.ts';
 import type { Cluster, ClusterOptions, EtcdLike } from '../../support/member.ts';
@@ -81,24 +83,27 @@ async function report(seed: number, finding: Finding): Promise<void> {
   console.log(`  subject:   ${JSON.stringify(least.answers[1])}`);
 }
 
-let failed = 0;
+const results: Result[] = [];
 for (let seed = firstSeed; seed < firstSeed + Number(values.seeds); seed++) {
   const started = performance.now();
   const counts = new Map<string, number>();
+  const name = `seed ${seed}, ${values.ops} operations`;
   const finding = await onFreshServers((reference, subject) =>
     compareRandom(reference, subject, seed, Number(values.ops), (operation) => {
       counts.set(operation.call, (counts.get(operation.call) ?? 0) + 1);
       if (values.verbose) console.log(describe(operation));
     }),
   );
+  const seconds = (performance.now() - started) / 1000;
+  results.push({ suite: 'compatibility/differential', name, status: finding === undefined ? 'passed' : 'failed', reason: finding?.difference ?? '', seconds });
+  writeResults(results);
   if (finding === undefined) {
-    const seconds = (performance.now() - started) / 1000;
     const kinds = [...counts].sort((a, b) => b[1] - a[1]).map(([call, count]) => `${count} ${call}`);
     console.log(`seed ${seed}: the same, ${values.ops} operations in ${seconds.toFixed(0)} s (${kinds.join(', ')})`);
   } else {
-    failed++;
     await report(seed, finding);
   }
 }
+const failed = results.filter((result) => result.status === 'failed').length;
 console.log(failed === 0 ? 'no difference' : `${failed} of ${values.seeds} seeds show a difference`);
 process.exitCode = failed === 0 ? 0 : 1;

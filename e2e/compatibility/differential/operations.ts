@@ -2,7 +2,8 @@ import type { Call } from './client.ts';
 
 /** One step of a run: concrete, so that it can be printed, repeated and left out. */
 export type Operation =
-  | { readonly call: Call; readonly request: object }
+  | { readonly call: Call; readonly request: object; /** Over HTTP and JSON instead of gRPC. */ readonly gateway?: true }
+  | { readonly call: 'rangeStream'; readonly request: object }
   | { readonly call: 'keepAlive'; readonly id: bigint }
   | { readonly call: 'watch'; readonly stream: number; readonly request: object }
   | { readonly call: 'cancel'; readonly stream: number; readonly watchId: bigint }

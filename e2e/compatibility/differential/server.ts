@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Call } from './client.ts';
 import { EtcdClient } from './client.ts';
+import { callGateway } from './gateway.ts';
 import { STREAMS } from './generate.ts';
 import type { Operation } from './operations.ts';
 import type { Plain } from './plain.ts';
@@ -65,8 +66,12 @@ export class Server {
         return null;
       case 'settle':
         return Promise.all(this.#streams.map((stream) => stream.settle(this.#revision)));
-      default:
-        return normalize(operation.call, await this.#client.call(operation.call, operation.request));
+      case 'rangeStream':
+        return this.#client.rangeStream(operation.request);
+      default: {
+        const { call, request, gateway } = operation;
+        return normalize(call, await (gateway === true ? callGateway(this.#endpoint, call, request) : this.#client.call(call, request)));
+      }
     }
   }
 
