@@ -78,9 +78,11 @@ async function main(): Promise<number> {
     retries: Number(options.retries),
     mayFail: (name) => before[name]?.expect === 'fail',
     testTimeout_s: Number(options.timeout),
-    onResult: printResult,
+    onResult: (test, own) => {
+      printResult(test, own);
+      if (options.update) updateExpected(target, own); // at once: a long run that is interrupted has not been for nothing
+    },
   });
-  if (options.update) updateExpected(target, results);
   const expected = readExpected()[target] ?? {};
   const comparison = compare(expected, results);
   writeResults(toResults(results, expected));
