@@ -33,6 +33,10 @@ export const suites: readonly Suite[] = [
   suite('kubernetes/failover', 'An apiserver moves between replicas; every informer equals a fresh list', [
     'e2e/kubernetes/failover/main.ts', '--interval', '5', '--pods', '100',
   ], 8, { tools: ['k8s', 'kwok'] }),
+  suite('robustness/kill9', 'kill -9 under load: nothing acknowledged is lost, watchers resume without gap or duplicate', [
+    'e2e/robustness/kill9/main.ts', '--kills', '40', '--seed', '1',
+  ], 8),
+  suite('robustness/kill9-long', 'The same 200 times', ['e2e/robustness/kill9/main.ts', '--kills', '200'], 30, { long: true }),
   suite('kubernetes/soak-long', 'The same beside etcd, 16 min and 1,000 pods, with the cache consistency checker having run', [
     'e2e/kubernetes/soak/main.ts', '--minutes', '16',
   ], 60, { tools: ['etcd', 'k8s', 'kwok'], long: true }),
