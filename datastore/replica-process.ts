@@ -10,6 +10,7 @@ import type { Logger } from './host/log.ts';
 import { createHost } from './host/node-host.ts';
 import type { TlsMaterial } from './host/node-net.ts';
 import { nodeWorkers } from './host/workers.ts';
+import { identify, idOf } from './identity.ts';
 import { startReplication } from './replication.ts';
 import type { Replication } from './replication.ts';
 import { ServingState } from './serving.ts';
@@ -57,10 +58,6 @@ async function removeSocket(path: string): Promise<void> {
 /** Opens the store, connects it, and resolves when everything listens. Rejects with what the person who started it can act on. */
 export async function startReplica(settings: Settings, log: Logger, onFatal: (error: unknown) => void): Promise<RunningReplica> {
   const telemetry = new Telemetry({
-    identity: {
-      name: settings.name, slot: settings.slot, memberId: settings.memberId, clusterId: settings.clusterId,
-      version: EDGESTORE_VERSION, etcdVersion: ETCD_API_LEVEL, nodeVersion: process.version,
-    },
     extensive: settings.extensiveMetrics,
     process: true,
   });
@@ -70,17 +67,12 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
   const serving = new ServingState('starting');
   const conflicts = new Map<string, number>();
 
-  const members = settings.initialCluster.map(({ id, name, slot, peerUrls }) => ({
-    id, name, slot, peerURLs: peerUrls, clientURLs: name === settings.name ? settings.advertiseClientUrls : [],
-  }));
-  const self = members.find((member) => member.id === settings.memberId);
-  if (self === undefined) throw new Error('this replica is not among the members'); // settings.ts has checked it
   let replication: Replication | undefined;
   const store = await openStore(host, {
     dataDir: settings.dataDir,
-    clusterId: settings.clusterId,
-    self,
-    members,
+    identify: identify(settings, host, log),
+    token: settings.initialClusterToken,
+    idOf: idOf(settings.initialClusterToken),
     alone: settings.alone,
     localKeys: settings.localKeys,
     quotaBytes: settings.quota_bytes,
@@ -93,6 +85,10 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
     onFatal,
   }, log, nodeWorkers);
 
+  telemetry.identify({
+    name: store.self.name, slot: store.self.slot, memberId: store.self.id, clusterId: store.cluster.clusterId,
+    version: EDGESTORE_VERSION, etcdVersion: ETCD_API_LEVEL, nodeVersion: process.version,
+  });
   const closing: (() => Promise<void>)[] = [() => store.close()];
   /** Undoes what has been done, the last first: at the end, or when starting fails half-way. */
   const close = async (): Promise<void> => {
@@ -122,7 +118,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
       return {
         totalBytes: store.maintenance.status().dbSize, usedBytes, diskBytes, quotaBytes: settings.quota_bytes, keys, leases, revision, compactRevision: compactedRevision,
         watchers, watchStreams: streams, slowWatchers, pendingEvents, eventsSent, conflicts, connections: api.stats.connections, calls: api.stats.calls,
-        alarms: [...store.maintenance.alarms().filter((alarm) => alarm.memberId === settings.memberId).map((alarm) => alarm.type), ...(replication?.alarms() ?? [])],
+        alarms: [...store.maintenance.alarms().filter((alarm) => alarm.memberId === store.self.id).map((alarm) => alarm.type), ...(replication?.alarms() ?? [])],
         serving: serving.why === null,
       };
     });

@@ -1,79 +1,115 @@
-/** What connects one replica to the others. A replica alone has nothing to connect. */
+/** What connects one replica to the others: gossip, the membership, and what this replica does when its disk is new, old or doubtful. */
 import type { Settings } from './config/settings.ts';
 import { Gossip } from './gossip/mesh.ts';
 import { ReplicaExchange } from './gossip/replica-exchange.ts';
 import type { GossipAlarm, MemberState } from './gossip/types.ts';
-import type { Host } from './host/host.ts';
 import type { Logger } from './host/log.ts';
+import type { Host } from './host/host.ts';
+import { encodedJoin } from './identity.ts';
+import { limits } from './limits.ts';
+import { Place } from './place.ts';
 import type { Store } from './store/store.ts';
 import type { PeerFigures } from './telemetry/peers.ts';
+
+/** What replication is told at the start; the rest it learns from the membership. */
+export type ReplicationSettings = Pick<Settings, 'name' | 'slot' | 'dataDir' | 'joining' | 'clusterId' | 'memberId' | 'initialCluster' | 'listenPeerUrls'>
+  & Partial<Pick<Settings, 'writeAcks' | 'initialClusterToken' | 'evictAfter_ms'>>;
 
 export interface Replication {
   /** Resolves when this replica may serve; says why it may. */
   readonly ready: Promise<string>;
+  readonly gossip: Gossip;
   peers(): readonly PeerFigures[];
   /** What a person should look at, by name. */
   alarms(): readonly string[];
   /** Whether there is a link to the replica of that slot. */
   reachable(slot: number): boolean;
+  /** Resolves when every other member durably holds all that is here now; false: not within the time. */
+  flushed(withinMs: number, cancelled?: () => boolean): Promise<boolean>;
   /** Sends what waits, tells the peers, closes the links. */
   stop(): Promise<void>;
 }
 
-async function alone(store: Store): Promise<Replication> {
-  const how = store.readiness === 'ready' ? 'own disk' : 'bootstrapped';
-  await store.becomeReady(false);
-  return { ready: Promise.resolve(how), peers: () => [], alarms: () => [], reachable: () => false, stop: () => Promise.resolve() };
-}
-
-/** What replication is told. */
-export type ReplicationSettings = Pick<Settings, 'name' | 'slot' | 'dataDir' | 'initialCluster' | 'joining' | 'clusterId' | 'memberId' | 'listenPeerUrls'>;
-
 /** Listens for other replicas and dials them. Rejects if an address cannot be had. */
 export async function startReplication(settings: ReplicationSettings, host: Host, store: Store, log: Logger, onFatal: (error: Error) => void): Promise<Replication> {
-  const { initialCluster, joining, name, slot } = settings;
-  if (initialCluster.length === 1 && !joining) return alone(store);
-
-  const slotByName = new Map(initialCluster.map((member) => [member.name, member.slot]));
+  const { membership, self } = store;
+  const { clock } = host;
   const alarms = new Set<string>();
+  const place = new Place({
+    store, clock, log,
+    onFatal,
+    dataDir: settings.dataDir,
+    ask: (url) => encodedJoin(host, url, settings.initialClusterToken ?? '', store),
+    reconnect: () => gossip.reconnect(),
+  });
   const onAlarm = (alarm: GossipAlarm): void => {
     alarms.add(alarm.type);
     // Writing on in a log of which others hold more would diverge for ever (REPLICATION: identity is fenced to the disk).
-    if (alarm.type === 'staleDisk') onFatal(new StaleDataError(settings.dataDir, alarm.peer));
+    if (alarm.type === 'staleDisk') place.stale(alarm.peer);
   };
-  const state: MemberState = store.readiness === 'ready' ? 'ready' : joining ? 'existing' : 'new';
+  const ready = store.readiness === 'ready';
+  const joined = settings.joining || membership.number > 0;
+  const state: MemberState = ready ? 'ready' : joined ? 'existing' : 'new';
   const gossip = new Gossip({
-    clock: host.clock,
+    clock,
     random: host.random,
     net: host.net,
     log,
     replica: new ReplicaExchange(store.replica),
-    self: { clusterId: settings.clusterId.toString(16), memberId: settings.memberId, name, slot },
+    self: { clusterId: membership.clusterId, memberId: self.id, name: self.name, slot: self.slot },
     listen: settings.listenPeerUrls.map((address) => address.url),
-    peers: initialCluster.map((member) => ({ name: member.name, urls: member.peerUrls })),
+    peers: place.peers(),
     state,
     alarm: onAlarm,
-    onMember: (of, writes) => store.learnLog(of, writes),
+    onMember: (of, writes) => place.met(of, writes),
+    heard: (hello) => place.heard(hello),
+    membership: place,
+    ackWanted: (settings.writeAcks ?? 1) > 1,
+  });
+  membership.onChange(() => {
+    gossip.setPeers(place.peers());
+    gossip.sendConfiguration(membership.encoded);
   });
   await gossip.run();
-  const ready = gossip.ready.then(async (how) => {
-    await store.becomeReady(how === 'caught up');
+  membership.run({
+    send: (to, bytes) => gossip.sendAgreement(to, bytes),
+    sendConfiguration: (to, bytes) => gossip.sendConfiguration(bytes, to),
+    connectedLog: (id) => gossip.connectedLog(id),
+  });
+  const serving = gossip.ready.then(async (how) => {
+    if (ready) await place.settled();
+    else await store.becomeReady(how === 'caught up' || membership.number > 0);
     return how;
   });
+  place.run();
+  const others = (): readonly string[] => place.peers().map((peer) => peer.name);
   return {
-    ready,
+    ready: serving,
+    gossip,
     peers: () => gossip.stats(),
-    alarms: () => [...alarms],
-    reachable: (of) => gossip.stats().some((peer) => peer.connected && slotByName.get(peer.name) === of),
-    stop: () => gossip.stop(),
+    alarms: () => [...alarms, ...place.alarms()],
+    reachable: (of) => {
+      const member = membership.configuration.members.find((m) => m.slot === of);
+      return member !== undefined && gossip.connectedLog(member.id) !== null;
+    },
+    async flushed(withinMs, cancelled = () => false) {
+      const deadline = clock.monotonicMs() + withinMs;
+      await store.replica.flushed();
+      const held = store.replica.vector();
+      for (;;) {
+        const missing = others().length === 0 ? [] : place.lacking(held);
+        if (missing.length === 0) return true;
+        if (clock.monotonicMs() >= deadline || cancelled()) {
+          log.warn('not every member holds everything yet', { missing });
+          return false;
+        }
+        await new Promise<void>((resolve) => clock.after(limits.drain_look_ms, resolve));
+      }
+    },
+    async stop() {
+      place.stop();
+      membership.stop();
+      await gossip.stop();
+    },
   };
-}
-
-/** The folder is an old copy of what this replica has written. */
-export class StaleDataError extends Error {
-  constructor(dataDir: string, peer: string) {
-    super(`${dataDir} is an old copy: ${peer} holds more of what this replica has written than its own disk. ` +
-      'Writing on would diverge for ever. Move the folder away and let the replica join again with an empty one (--initial-cluster-state existing).');
-    this.name = 'StaleDataError';
-  }
 }

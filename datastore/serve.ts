@@ -1,5 +1,7 @@
 /** `edgestore serve`: one replica as a process. What it consists of is put together in replica-process.ts; here are the log and the signals. */
 import { openLogSink } from './admin/logging.ts';
+import { hasAside, setAside } from './aside.ts';
+import { StaleDataError } from './place.ts';
 import { startProblem } from './admin/problem.ts';
 import type { Configuration } from './config/config.ts';
 import { EDGESTORE_VERSION, ETCD_API_LEVEL } from './config/version.ts';
@@ -7,6 +9,8 @@ import type { Logger } from './host/log.ts';
 import { nodeClock } from './host/node-clock.ts';
 import { jsonLog } from './host/node-log.ts';
 import { startReplica } from './replica-process.ts';
+import type { RunningReplica } from './replica-process.ts';
+import type { Settings } from './config/settings.ts';
 
 /** What the log says of the command line, once. */
 function logConfiguration(log: Logger, { settings, withoutEffect, warnings, configFile }: Configuration): void {
@@ -32,9 +36,6 @@ export async function serveReplica(configuration: Configuration, exit: (code: nu
   const log = jsonLog({ clock: nodeClock, level: settings.logLevel, write: (line) => sink.write(line) });
   logConfiguration(log, configuration);
 
-  let fail: (error: unknown) => void = () => undefined;
-  const failed = new Promise<never>((_, reject) => (fail = reject));
-  failed.catch(() => undefined);
   const unexpected = (error: unknown): void => {
     log.error('unexpected error; the process ends', { error, stack: error instanceof Error ? error.stack : undefined });
     exit(1);
@@ -60,14 +61,18 @@ export async function serveReplica(configuration: Configuration, exit: (code: nu
     process.channel?.unref();
   });
 
+  let reload = (): Promise<void> => Promise.resolve();
+  process.on('SIGHUP', () => void reload());
   try {
-    const starting = startReplica(settings, log, fail);
-    const replica = await Promise.race([starting, failed]);
-    process.on('SIGHUP', () => void replica.reload());
-    // Whatever ends it while it still catches up ends the wait, too.
-    replica.ready.then((how) => log.info('ready to serve client requests', { how }), () => undefined);
-    await Promise.race([signalled, failed]);
-    await replica.stop();
+    let joining = settings.joining || (await hasAside(settings.dataDir));
+    for (;;) {
+      const stale = await live({ ...settings, joining }, log, signalled, (fn) => (reload = fn));
+      if (stale === null) break;
+      // The disk is not what the cluster takes for this replica's any more. It starts again, as one that has none.
+      const aside = await setAside(settings.dataDir);
+      log.warn('the data folder does not belong to the cluster any more: it is set aside, and the replica joins with an empty one', { why: stale.message, aside });
+      joining = true;
+    }
     log.info('stopped');
     return 0;
   } catch (error) {
@@ -76,5 +81,33 @@ export async function serveReplica(configuration: Configuration, exit: (code: nu
     return 1;
   } finally {
     sink.close();
+  }
+}
+
+/**
+ * One life of the replica, until the signal. Returns null then, or why its disk must not be used any more. Rejects with what ended it otherwise.
+ * @param onReload is given what reads certificates again
+ */
+async function live(settings: Settings, log: Logger, signalled: Promise<void>, onReload: (fn: () => Promise<void>) => void): Promise<StaleDataError | null> {
+  let fail: (error: unknown) => void = () => undefined;
+  const failed = new Promise<never>((_, reject) => (fail = reject));
+  failed.catch(() => undefined);
+  let replica: RunningReplica | undefined;
+  try {
+    const ending = Promise.race([signalled.then(() => null), failed]);
+    const started = await Promise.race([startReplica(settings, log, fail), ending]);
+    // Told to end while it still looked for its cluster: nothing has been written.
+    if (started === null) return null;
+    replica = started;
+    onReload(() => started.reload());
+    // Whatever ends it while it still catches up ends the wait, too.
+    replica.ready.then((how) => log.info('ready to serve client requests', { how }), () => undefined);
+    await ending;
+    await replica.stop();
+    return null;
+  } catch (error) {
+    if (!(error instanceof StaleDataError) || replica === undefined) throw error;
+    await replica.stop();
+    return error;
   }
 }

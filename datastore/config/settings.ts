@@ -288,7 +288,7 @@ export function settingsFrom({ values }: Given): Settings {
     clusterId: clusterId(initialCluster.map((member) => member.id)),
     memberId: own.id,
     slot: slot(name),
-    slotGiven: reader.text('slot') !== '' || reader.given('slot-base') || /-\d{1,3}$/.test(name),
+    slotGiven: reader.text('slot') !== '' || reader.integer('slot-base') > 0 || /-\d{1,3}$/.test(name),
     alone,
     localKeys: reader.list('local-keys').map((prefix) => Buffer.from(prefix, 'utf8').toString('latin1')),
     clientTls,

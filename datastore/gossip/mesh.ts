@@ -49,6 +49,8 @@ export interface GossipOptions {
   readonly onReport?: (peer: string, clock: number) => void;
   /** A member has been met: which log the replica of that slot writes now. */
   readonly onMember?: (slot: number, log: LogId) => void;
+  /** A peer has said, itself and on its link, what it holds. */
+  readonly heard?: (hello: Hello) => void;
   /** Absent: the members are those configured, for good. */
   readonly membership?: MembershipPort;
 }
@@ -366,7 +368,8 @@ export class Gossip {
       case 'nudge':
         return peer.linked.pull.want();
       case 'report':
-        return void this.#intake.take(peer, session, message.report);
+        if (this.#intake.take(peer, session, message.report) !== null) this.#options.heard?.(session.hello!);
+        return;
       case 'agree':
         return this.#agree(session, message.bytes);
       case 'status':

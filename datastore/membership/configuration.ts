@@ -64,7 +64,7 @@ const replaceMember = (from: Configuration, member: ConfiguredMember): Configura
 
 /** The configuration of a cluster that starts: members as everyone was told, logs as yet unknown. */
 export function firstConfiguration(members: readonly Omit<ConfiguredMember, 'log' | 'standing'>[]): Configuration {
-  return { number: 0, members: members.map((m) => ({ ...m, log: null, standing: 'voting' as const })).sort(bySlot), removed: [] };
+  return { number: 0, members: members.map(({ id, name, slot, peerURLs }) => ({ id, name, slot, peerURLs, log: null, standing: 'voting' as const })).sort(bySlot), removed: [] };
 }
 
 /**

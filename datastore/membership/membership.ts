@@ -13,7 +13,7 @@ import { Agreement, readBallot, writeBallot } from './agreement.ts';
 import type { Vote } from './agreement.ts';
 import { decodeConfiguration, decodeJoin, encodeConfiguration, encodeJoined, readText, writeText } from './codec.ts';
 import type { JoinAnswer, JoinRequest, JoinResult } from './codec.ts';
-import { bind, isRemoved, joining, memberOf, placeOf, removing, settle, voters, withoutRetired, withRemoved } from './configuration.ts';
+import { bind, isRemoved, joining, placeOf, removing, settle, voters, withoutRetired, withRemoved } from './configuration.ts';
 import type { Change, Configuration, ConfiguredMember } from './configuration.ts';
 
 /** What the disk keeps of the membership. */
@@ -112,7 +112,7 @@ export class Membership {
       random: ports.random,
       self: state.id,
       current: () => this.#configuration,
-      mayVote: () => !this.doubtful && memberOf(this.#configuration, ports.ownLog()) !== undefined,
+      mayVote: () => !this.doubtful && this.place?.standing === 'voting',
       vote: () => this.#vote,
       keep: (vote) => {
         this.#vote = vote;
@@ -233,7 +233,7 @@ export class Membership {
     if (request.clusterId !== '' && request.clusterId !== this.clusterId) return this.#answer('refused', `this is another cluster, ${this.clusterId}`);
     const place = placeOf(this.#configuration, request);
     const log = place === undefined ? null : logId(place.slot, request.incarnation);
-    if (place !== undefined && log !== null && request.slot === place.slot && this.number === 0 && (place.log === null || place.log === log)) {
+    if (place !== undefined && log !== null && (request.slot === null || request.slot === place.slot) && this.number === 0 && (place.log === null || place.log === log)) {
       return this.#answer('bootstrap', '', place);
     }
     if (place !== undefined && place.log === log && place.standing === 'voting') return this.#answer('joined', '', place);

@@ -52,8 +52,9 @@ export class Queue {
   /**
    * Takes all that waits: runs of own records become one Yjs transaction and one entry each. What the owner forgets goes last: by then all
    * that supersedes it is in the batch. Null: there is nothing.
+   * @param forget whether the owner forgets anything now
    */
-  drain(own: LogDoc | null): Batch | null {
+  drain(own: LogDoc | null, forget = true): Batch | null {
     const ops = this.#ops;
     this.#ops = [];
     this.#records = 0;
@@ -79,7 +80,7 @@ export class Queue {
       runBytes += op.record.bytes.length;
       if (runBytes > TRANSACTION_BYTES) push(own!, null);
     }
-    const rewrite = own === null ? null : this.#collector.due(own, run.length);
+    const rewrite = own === null || !forget ? null : this.#collector.due(own, run.length);
     if (run.length > 0 || rewrite !== null) push(own!, rewrite);
     return entries.length === 0 ? null : { entries, sent };
   }

@@ -31,7 +31,7 @@ import type { Member } from './stability.ts';
 import { encodeState, StateLoader } from './state.ts';
 import { logId, slotOf, Space } from './types.ts';
 import type { LogId, RecordSink, Stamp, Write } from './types.ts';
-import type { Vector } from './vector.ts';
+import type { Held, Vector } from './vector.ts';
 
 export interface Identity {
   readonly slot: number;
@@ -92,6 +92,8 @@ export class Replica {
   readonly #stability = new Stability();
   readonly #writer = new RecordWriter();
   readonly #logs: Logs;
+  /** True: the own log is not to move by itself, for it is not known yet whether the disk is an old copy. */
+  held = false;
   readonly #handlers = new Map<string, (body: Uint8Array) => void>();
   #own: LogDoc | null = null;
   #revisions: Revisions | null = null;
@@ -357,6 +359,11 @@ export class Replica {
     if (report.log !== this.log) this.#stability.report(report);
   }
 
+  /** The newest report of the member that writes `log`, heard since the start. */
+  reportOf(log: LogId): Report | undefined {
+    return this.#stability.reportOf(log);
+  }
+
   /** Number of the membership configuration known here. */
   get config(): number {
     return this.#stability.config;
@@ -373,8 +380,9 @@ export class Replica {
    * Tells who the members are, this replica included. Nothing is stable before.
    * @param config number of that configuration of the membership
    * @param removal number of the newest configuration that removed a member whose log is not retired; 0: none
+   * @param _removed logs that no member writes any more, and that are not retired
    */
-  setMembers(members: readonly Member[], config = 0, removal = 0): void {
+  setMembers(members: readonly Member[], config = 0, removal = 0, _removed: readonly LogId[] = []): void {
     this.#stability.setMembers(members, config, removal);
     this.#rev().setMembers(members.map((m) => m.slot));
   }
@@ -382,6 +390,11 @@ export class Replica {
   /** Held durably by every member, so that no write can turn up whose author did not know it (REPLICATION.md, rule 9). */
   stable(stamp: Stamp): boolean {
     return this.#stability.stable(stamp, this.log, this.#durable.vector);
+  }
+
+  /** What was held at last of the logs that are no more (REPLICATION.md, 14). */
+  get retired(): ReadonlyMap<LogId, Held> {
+    return this.#logs.retired;
   }
 
   /** For tests, metrics and snapshots. */
@@ -531,7 +544,7 @@ export class Replica {
   /** One group of everything that waits. */
   #prepare(): Group | null {
     this.#logs.changed();
-    const batch = this.#queue.drain(this.#own);
+    const batch = this.#queue.drain(this.#own, !this.held);
     if (batch === null) return null;
     const mark = this.#mark();
     return {
@@ -559,7 +572,7 @@ export class Replica {
   /** An idle replica forgets, too. */
   #onTick(): void {
     this.#tick = this.#clock.after(TICK_MS, () => this.#onTick());
-    if (this.#own === null) return;
+    if (this.#own === null || this.held) return;
     this.#collector.search(this.#own, 4);
     if (this.#collector.waiting(this.#own)) void this.#pipeline.submit();
   }

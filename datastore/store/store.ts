@@ -9,6 +9,9 @@ import type { Journal } from '../journal/types.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
 import { Lessor } from '../lease/lessor.ts';
 import type { Replica } from '../replica/replica.ts';
+import { firstConfiguration } from '../membership/configuration.ts';
+import { decodeSaved, Membership } from '../membership/membership.ts';
+import { incarnationOf } from '../replica/types.ts';
 import type { LogId, Write } from '../replica/types.ts';
 import { Engine } from '../txn/engine.ts';
 import type { Committer } from '../txn/types.ts';
@@ -21,10 +24,11 @@ import { leasePorts } from './lease-ports.ts';
 import { Machine } from './machine.ts';
 import { Maintenance } from './maintenance.ts';
 import { Members } from './members.ts';
+import type { MemberInfo } from './members.ts';
 import { Quota } from './quota.ts';
 import { revisionPolicy, watchRevisionCheck } from './revision-policy.ts';
 import { snapshotsByWorker } from './snapshots.ts';
-import type { StoreOptions, StoreStats } from './types.ts';
+import type { Identified, StoreOptions, StoreStats } from './types.ts';
 
 /** Whether the disk has the cluster's data: see gossip/bootstrap.ts. */
 export type Readiness = 'empty' | 'ready';
@@ -56,9 +60,17 @@ export async function openStore(host: Host, options: StoreOptions, log: Logger, 
     onFatal: fatal,
     ...(options.journalObserver === undefined ? {} : { observer: options.journalObserver }),
   });
-  const store = new Store(host, options, log, machine, journal, (fn) => (onFrame = fn));
-  await store.start();
-  return store;
+  try {
+    const saved = machine.notes.get('membership');
+    const identified = await (options.identify ?? asTold(options, host))(saved === undefined ? null : decodeSaved(saved), machine.replica.initialised ? machine.replica.log : null);
+    const store = new Store(host, options, identified, log, machine, journal, (fn) => (onFrame = fn));
+    await store.start();
+    return store;
+  } catch (error) {
+    machine.close();
+    await journal.close();
+    throw error;
+  }
 }
 
 export class Store {
@@ -68,6 +80,8 @@ export class Store {
   readonly watch: WatchHub;
   readonly leases: Lessor;
   readonly cluster: Members;
+  readonly membership: Membership;
+  readonly self: MemberInfo;
   readonly alarms: Alarms;
   readonly maintenance: Maintenance;
   /** Sets who is given each own frame that has become durable. */
@@ -78,9 +92,10 @@ export class Store {
   readonly #machine: Machine;
   readonly #journal: Journal;
   readonly #compaction: AutoCompaction;
-  #logs = new Map<number, LogId>();
+  readonly #incarnation: number;
+  #started = false;
 
-  constructor(host: Host, options: StoreOptions, log: Logger, machine: Machine, journal: Journal, onFrame: (fn: (frame: Uint8Array) => void) => void) {
+  constructor(host: Host, options: StoreOptions, { self, membership, incarnation }: Identified, log: Logger, machine: Machine, journal: Journal, onFrame: (fn: (frame: Uint8Array) => void) => void) {
     this.#host = host;
     this.#options = options;
     this.#log = log;
@@ -90,9 +105,21 @@ export class Store {
     const { replica, keyspace } = machine;
     this.replica = replica;
     this.keyspace = keyspace;
+    this.self = self;
+    this.#incarnation = incarnation;
+    this.membership = new Membership(membership, {
+      clock: host.clock,
+      random: host.random,
+      log,
+      token: options.token ?? '',
+      note: (body) => machine.notes.put('membership', body),
+      ownLog: () => replica.log,
+      heldLogs: () => replica.logs.keys(),
+      isRetired: (log) => replica.retired.has(log),
+    });
     const commitSystem = (writes: readonly Write[]): Promise<void> => replica.commit(writes).durable;
     this.alarms = new Alarms(keyspace.system, commitSystem);
-    const quota = new Quota(this.alarms, options.self.id, {
+    const quota = new Quota(this.alarms, self.id, {
       quotaBytes: options.quotaBytes,
       usedBytes: () => keyspace.bytes,
       diskWritable: () => replica.writable,
@@ -100,14 +127,15 @@ export class Store {
     });
     this.leases = new Lessor(host, leasePorts({ replica, keyspace, notes: machine.notes, quota, peerReachable: options.peerReachable ?? (() => false) }), log);
     const policy = revisionPolicy(replica);
+    const isLocal = localKeys(options.localKeys);
     this.kv = new Engine(keyspace, committer(replica), policy, {
       leaseExists: (id) => this.leases.exists(id),
-      isLocal: options.alone ? () => false : localKeys(options.localKeys),
+      isLocal: (key) => !this.alone && isLocal(key),
       writable: (adds) => quota.check(adds),
       txnOps: options.txnOps,
     });
     this.watch = createWatchHub(host, keyspace, watchRevisionCheck(replica, keyspace), { progressIntervalMs: options.watchProgressMs });
-    this.cluster = new Members(options.clusterId, options.self, options.members, keyspace.system, commitSystem);
+    this.cluster = new Members(this.membership, self, options.idOf ?? (() => BigInt(host.random.uint32()) + 1n), keyspace.system, commitSystem);
     this.maintenance = new Maintenance({ clock: host.clock, keyspace, journal, alarms: this.alarms, quotaBytes: options.quotaBytes });
     this.#compaction = new AutoCompaction(host.clock, {
       get visibleRevision() { return keyspace.visibleRevision; },
@@ -120,23 +148,37 @@ export class Store {
   /** Recovery is over. Called by `openStore`. */
   async start(): Promise<void> {
     const { replica } = this;
-    const { self, alone } = this.#options;
+    const { self } = this;
+    const known = this.#machine.notes.get('membership') !== undefined;
     replica.start(this.#journal);
     if (replica.initialised && replica.slot !== self.slot) {
       throw new Error(`the data folder belongs to slot ${replica.slot}, this replica is told to be slot ${self.slot}`);
     }
     const identified = replica.initialised
       ? Promise.resolve()
-      : replica.initialise({ slot: self.slot, incarnation: this.#host.random.uint32(), striding: !alone });
+      : replica.initialise({ slot: self.slot, incarnation: this.#incarnation, striding: !this.alone });
     // The keyspace knows the revision of its last change; the counter stands above it in an empty store, or after a jump.
     if (this.keyspace.appliedRevision < replica.currentRevision) this.keyspace.advanced(replica.currentRevision);
     this.keyspace.durable(replica.currentRevision);
     await identified;
-    if (!alone && !replica.revisions.striding) await replica.stride();
-    this.#logs.set(self.slot, replica.log);
+    this.membership.met(self.slot, replica.log);
+    if (!known) await this.membership.begin();
+    if (!this.alone && !replica.revisions.striding) await replica.stride();
+    this.membership.onChange(() => this.#tellMembers());
     this.#tellMembers();
+    this.#started = true;
     this.leases.open(this.#machine.notes.get('lease') ?? null);
-    if (this.readiness === 'ready') await this.#serveable();
+    this.membership.ready = this.readiness === 'ready';
+  }
+
+  /** One member, that counts revisions by one, as etcd does. */
+  get alone(): boolean {
+    return this.#options.alone && this.membership.configuration.members.length === 1;
+  }
+
+  /** Whether nothing but this replica's own disk says what the cluster is: then it need not be vouched for. */
+  get single(): boolean {
+    return this.membership.configuration.members.filter((m) => m.standing !== 'evicted').length <= 1;
   }
 
   /** Does this disk have the cluster's data? */
@@ -149,6 +191,7 @@ export class Store {
    * @param caughtUp it came from peers: the revisions of this incarnation start above what any earlier one can have issued
    */
   async becomeReady(caughtUp: boolean): Promise<void> {
+    this.membership.ready = true;
     if (this.readiness === 'ready') return;
     if (caughtUp && this.replica.revisions.striding) this.replica.beginIncarnation();
     await this.#machine.notes.put('readiness', new Uint8Array([1]));
@@ -157,8 +200,18 @@ export class Store {
 
   /** A member's present log has become known. */
   learnLog(slot: number, log: LogId): void {
-    if (this.#logs.get(slot) === log) return;
-    this.#logs.set(slot, log);
+    this.membership.met(slot, log);
+  }
+
+  /** The disk had the cluster's data already: what a replica that serves does. */
+  async resume(): Promise<void> {
+    this.replica.held = false;
+    await this.#serveable();
+  }
+
+  /** From now on what is written goes into the log of a new incarnation, since this disk may be an old copy (REPLICATION.md, 13). */
+  async reincarnate(): Promise<void> {
+    await this.replica.reincarnate(this.#host.random.uint32());
     this.#tellMembers();
   }
 
@@ -176,6 +229,7 @@ export class Store {
   /** Everything decided is durable afterwards, and the folder is free for another process. */
   async close(): Promise<void> {
     this.#compaction.stop();
+    this.membership.stop();
     this.watch.closeAll();
     await this.leases.close();
     await this.replica.stop();
@@ -184,7 +238,7 @@ export class Store {
   }
 
   async #serveable(): Promise<void> {
-    if (!this.#options.alone && this.keyspace.get(COMPACT_KEY, this.keyspace.appliedRevision) === null) {
+    if (!this.alone && this.keyspace.get(COMPACT_KEY, this.keyspace.appliedRevision) === null) {
       this.replica.commitLocal([compactKeyWrite(this.keyspace.compactedRevision)]);
     }
     await this.cluster.publish();
@@ -193,15 +247,33 @@ export class Store {
   }
 
   #tellMembers(): void {
-    this.replica.setMembers(this.#options.members.map(({ slot }) => ({ slot, log: this.#logs.get(slot) ?? null })));
+    const { number, members, removed } = this.membership.configuration;
+    const pending = removed.filter((r) => !this.replica.retired.has(r.log));
+    this.replica.setMembers(
+      members.filter((m) => m.standing !== 'evicted').map(({ slot, log }) => ({ slot, log })),
+      number,
+      Math.max(0, ...pending.map((r) => r.number)),
+      pending.map((r) => r.log),
+    );
+    if (this.#started && !this.alone && !this.replica.revisions.striding) this.replica.stride().catch(() => {});
   }
 
   /** This replica's own compaction, as another apiserver's would be. */
   async #compactTo(revision: number): Promise<void> {
-    if (!this.#options.alone) this.replica.commitLocal([compactKeyWrite(revision)]);
+    if (!this.alone) this.replica.commitLocal([compactKeyWrite(revision)]);
     await this.replica.compact(revision);
     this.#log.info('compacted', { revision });
   }
+}
+
+/** Who a replica is that is told all of its members, unless its disk knows better. */
+function asTold({ clusterId, self, members }: StoreOptions, { random }: Host): NonNullable<StoreOptions['identify']> {
+  if (clusterId === undefined || self === undefined || members === undefined) throw new Error('a replica is told who it is');
+  return (saved, recovered) => Promise.resolve({
+    self,
+    membership: saved ?? { clusterId: clusterId.toString(16), id: self.id, configuration: firstConfiguration(members), vote: null },
+    incarnation: recovered === null ? random.uint32() : incarnationOf(recovered),
+  });
 }
 
 /** What transactions need of the replica. */

@@ -1,16 +1,23 @@
 /** What a store is told and what it gives. */
 import type { Conflict } from '../keyspace/head.ts';
 import type { JournalObserver } from '../journal/types.ts';
+import type { SavedMembership } from '../membership/membership.ts';
+import type { LogId } from '../replica/types.ts';
 import type { AutoCompactionOptions } from './auto-compaction.ts';
 import type { MemberInfo } from './members.ts';
 
 export interface StoreOptions {
   readonly dataDir: string;
-  readonly clusterId: bigint;
-  /** This replica, as configured. */
-  readonly self: MemberInfo;
-  /** All replicas as configured, this one included. */
-  readonly members: readonly MemberInfo[];
+  /** Says who this replica is, once it is known what is on its disk. Rejects if it has no place. */
+  readonly identify?: (saved: SavedMembership | null, recovered: LogId | null) => Promise<Identified>;
+  /** Without `identify`: who the members are at first, this one among them. */
+  readonly clusterId?: bigint;
+  readonly self?: MemberInfo;
+  readonly members?: readonly MemberInfo[];
+  /** Who joins must know it. */
+  readonly token?: string;
+  /** The id of a member that is added with these URLs. */
+  readonly idOf?: (peerURLs: readonly string[]) => bigint;
   /** One member and no discovery: revisions count by one, as etcd's. */
   readonly alone: boolean;
   /** Prefixes of keys that are never replicated, besides `compact_rev_key`. */
@@ -26,6 +33,14 @@ export interface StoreOptions {
   readonly journalObserver?: JournalObserver;
   /** The disk broke, or an invariant: the process must end. */
   readonly onFatal?: (error: unknown) => void;
+}
+
+/** Who a replica is. */
+export interface Identified {
+  readonly self: MemberInfo;
+  readonly membership: SavedMembership;
+  /** For a disk that has no log yet. */
+  readonly incarnation: number;
 }
 
 /** Figures for status and metrics. Bytes as named. */

@@ -9,7 +9,8 @@ import type { Identity, StoreFigures } from './store.ts';
 import type { JournalObserver } from '../journal/types.ts';
 
 export interface TelemetryOptions {
-  readonly identity: Identity;
+  /** Absent: not known yet; see `identify`. */
+  readonly identity?: Identity;
   /** --metrics extensive. */
   readonly extensive: boolean;
   /** Also the metrics of the process: for the first replica of a process only. */
@@ -27,6 +28,11 @@ export class Telemetry {
     this.metrics = process ? new Metrics().withProcess() : new Metrics();
     this.journal = journalMetrics(this.metrics);
     this.calls = new CallMetrics(this.metrics, extensive);
+    if (identity !== undefined) this.identify(identity);
+  }
+
+  /** Once, when it is known who this replica is. */
+  identify(identity: Identity): void {
     identityMetrics(this.metrics, identity);
   }
 

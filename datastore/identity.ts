@@ -1,0 +1,102 @@
+/** Who this replica is: what its disk says; or, if that is empty, what it was told and what the cluster answers. */
+import { memberId } from './config/cluster.ts';
+import type { Settings } from './config/settings.ts';
+import { ConfigError } from './config/errors.ts';
+import { askToJoin } from './gossip/join.ts';
+import type { Host } from './host/host.ts';
+import type { Logger } from './host/log.ts';
+import { limits } from './limits.ts';
+import { decodeJoined, encodeJoin } from './membership/codec.ts';
+import type { JoinAnswer } from './membership/codec.ts';
+import { bind, firstConfiguration } from './membership/configuration.ts';
+import type { SavedMembership } from './membership/membership.ts';
+import { incarnationOf, slotOf } from './replica/types.ts';
+import type { LogId } from './replica/types.ts';
+import type { Store } from './store/store.ts';
+import type { Identified } from './store/types.ts';
+
+type Net = Pick<Host, 'net' | 'clock'>;
+
+const hexId = (id: bigint): string => id.toString(16);
+
+function selfOf(settings: Settings, { id, configuration }: SavedMembership, slot: number): Identified['self'] {
+  const place = configuration.members.find((m) => m.id === id);
+  return { id, name: settings.name, slot, peerURLs: place?.peerURLs ?? settings.advertisePeerUrls, clientURLs: settings.advertiseClientUrls };
+}
+
+function first(settings: Settings): SavedMembership {
+  const configuration = firstConfiguration(settings.initialCluster.map(({ id, name, slot, peerUrls }) => ({ id, name, slot, peerURLs: peerUrls })));
+  return { clusterId: hexId(settings.clusterId), id: settings.memberId, configuration, vote: null };
+}
+
+/** For `StoreOptions.identify`. Rejects with what a person must decide; waits as long as a replica that joins must wait. */
+export function identify(settings: Settings, host: Host, log: Logger): (saved: SavedMembership | null, recovered: LogId | null) => Promise<Identified> {
+  return async (saved, recovered) => {
+    const incarnation = recovered === null ? host.random.uint32() : incarnationOf(recovered);
+    if (recovered !== null && settings.slotGiven && slotOf(recovered) !== settings.slot) {
+      throw new ConfigError(`the data folder belongs to slot ${slotOf(recovered)}, this replica is told to be slot ${settings.slot}`);
+    }
+    if (saved !== null) {
+      const place = saved.configuration.members.find((m) => m.id === saved.id);
+      if (place !== undefined && place.name !== settings.name) throw new ConfigError(`the data folder belongs to ${place.name}, this replica is told to be ${settings.name}`);
+      return { self: selfOf(settings, saved, place?.slot ?? slotOf(recovered ?? 0)), membership: saved, incarnation };
+    }
+    const fresh = first(settings);
+    if (recovered !== null) return { self: selfOf(settings, fresh, slotOf(recovered)), membership: { ...fresh, configuration: bind(fresh.configuration, slotOf(recovered), recovered) ?? fresh.configuration }, incarnation };
+    const urls = settings.initialCluster.filter((member) => member.name !== settings.name).flatMap((member) => member.peerUrls);
+    const answer = urls.length === 0 ? null : await place(settings, host, log, urls, incarnation);
+    if (answer === null || (answer.result === 'bootstrap' && !settings.joining)) return { self: selfOf(settings, fresh, settings.slot), membership: fresh, incarnation };
+    const membership: SavedMembership = { clusterId: answer.clusterId, id: answer.id, configuration: answer.configuration ?? fresh.configuration, vote: null };
+    return { self: selfOf(settings, membership, answer.slot), membership, incarnation };
+  };
+}
+
+/** Asks the members for a place until one has an answer. null: nobody is there, and it need not be waited for. */
+async function place(settings: Settings, host: Host, log: Logger, urls: readonly string[], incarnation: number): Promise<JoinAnswer | null> {
+  const request = encodeJoin({
+    token: settings.initialClusterToken,
+    clusterId: settings.joining ? '' : hexId(settings.clusterId),
+    id: settings.memberId,
+    name: settings.name,
+    slot: settings.slotGiven ? settings.slot : null,
+    incarnation,
+    peerURLs: settings.advertisePeerUrls,
+    earlier: [],
+  });
+  let told = '';
+  for (;;) {
+    const answers = await Promise.all(urls.map((url) => ask(host, url, request)));
+    const said = (result: JoinAnswer['result']): JoinAnswer | undefined => answers.find((a): a is JoinAnswer => !(a instanceof Error) && a.result === result);
+    const refused = said('refused');
+    if (refused !== undefined) throw new ConfigError(`the cluster refuses this replica: ${refused.reason}`);
+    const found = said('joined') ?? said('bootstrap');
+    if (found !== undefined) return found;
+    const retry = said('retry');
+    if (retry === undefined && !settings.joining) return null;
+    const why = retry?.reason ?? answers.map((a) => (a instanceof Error ? a.message : '')).join('; ');
+    if (why !== told) log.warn('no place in the cluster yet; asking again', { why });
+    told = why;
+    await new Promise<void>((resolve) => host.clock.after(limits.join_retry_ms, resolve));
+  }
+}
+
+async function ask({ net, clock }: Net, url: string, request: Uint8Array): Promise<JoinAnswer | Error> {
+  try {
+    return decodeJoined(await askToJoin(net, clock, url, request));
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+/** A running replica asks for a place for the log that it writes now. */
+export function encodedJoin(host: Net, url: string, token: string, store: Store): Promise<JoinAnswer | Error> {
+  const { membership, self, replica } = store;
+  const earlier = [...replica.logs.keys()].filter((log) => slotOf(log) === self.slot && log !== replica.log && !replica.retired.has(log));
+  return ask(host, url, encodeJoin({
+    token, clusterId: membership.clusterId, id: self.id, name: self.name, slot: self.slot, incarnation: incarnationOf(replica.log),
+    peerURLs: self.peerURLs, earlier,
+  }));
+}
+
+/** etcd's id of a member: by its URLs and the cluster's token. One that was a member before gets the same one. */
+export const idOf = (token: string) => (peerURLs: readonly string[]): bigint => memberId([...peerURLs].sort(), token);
