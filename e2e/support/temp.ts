@@ -9,6 +9,7 @@ export class TempDir implements AsyncDisposable {
 
   private constructor(path: string) {
     this.path = path;
+    process.on('exit', this.removeAtExit);
   }
 
   /** Makes a fresh directory under the system's temporary one; `purpose` only makes its name readable. */
@@ -28,8 +29,12 @@ export class TempDir implements AsyncDisposable {
     return path;
   }
 
+  /** An interrupted run leaves nothing behind either; programs in it have been killed by then (process.ts). */
+  private readonly removeAtExit = (): void => this.remove();
+
   /** Removes all of it. Whoever runs in it must have been stopped before. */
   remove(): void {
+    process.off('exit', this.removeAtExit);
     if (process.env['EDGESTORE_E2E_KEEP'] === '1') return;
     rmSync(this.path, { recursive: true, force: true, maxRetries: 3 });
   }

@@ -29,7 +29,10 @@ export function makeTarget(name: TargetName, dir: TempDir): Target {
   writeFileSync(`${binDir}/etcd`, `#!/bin/sh\necho $$ >>${quote(pidFile)}\nexec ${command} "$@"\n`);
   chmodSync(`${binDir}/etcd`, 0o755);
   for (const binary of ['etcdctl', 'etcdutl']) symlinkSync(tool(binary), `${binDir}/${binary}`);
-  return { name, binDir, killLeftovers: () => killLeftovers(pidFile, launcher.args[0] ?? launcher.command) };
+  const target = { name, binDir, killLeftovers: (): void => killLeftovers(pidFile, launcher.args[0] ?? launcher.command) };
+  // A run that is interrupted must not leave servers on the suite's ports: the next run would fail all over.
+  process.on('exit', target.killLeftovers);
+  return target;
 }
 
 function killLeftovers(pidFile: string, marker: string): void {
