@@ -14,7 +14,7 @@ import { MalformedError } from '../replica/bytes.ts';
 import type { Batch } from './batch.ts';
 import { closeReasons } from './close-codes.ts';
 import type { Session } from './session.ts';
-import type { PeerStats, ReplicaPort } from './types.ts';
+import type { AnswerPort, PeerStats, ReplicaPort } from './types.ts';
 import { encodeMessage } from './wire.ts';
 import type { Message } from './wire.ts';
 
@@ -24,9 +24,7 @@ const NOTHING = new Uint8Array(0);
 
 interface Answer {
   readonly request: number;
-  /** Empty until it has been made. */
-  frame: Uint8Array;
-  sent: number;
+  readonly source: AnswerPort;
 }
 
 export interface DonorEvents {
@@ -83,35 +81,29 @@ export class Donor {
     if (mismatch) this.#events.mismatch();
     this.#stats.answers++;
     if (ask.full) this.#stats.fullSyncs++;
-    let missing: Promise<Uint8Array | null>;
+    this.#abandon();
+    if (mismatch) return this.#end(ask.request, true);
     try {
-      missing = mismatch ? Promise.resolve(null) : this.#replica.missing(ask.full ? null : ask.vector);
+      // From here on own frames are held, whether the answer will have them or not.
+      this.#answer = { request: ask.request, source: this.#replica.missing(ask.full ? null : ask.vector) };
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
       this.#log.warn('peer sent a vector that cannot be read', { error });
       return this.#session.close(closeReasons.malformed);
     }
-    // From here on own frames are held: what is missing was determined at the call.
-    const answer: Answer = { request: ask.request, frame: NOTHING, sent: 0 };
-    this.#answer = answer;
-    missing.then(
-      (frame) => {
-        if (answer !== this.#answer) return;
-        if (mismatch) return this.#end(answer.request, NOTHING, true);
-        // Even then there are reports, perhaps of members that the peer has no link to.
-        answer.frame = frame ?? this.#replica.report();
-        this.#step();
-      },
-      // The journal broke: the process stops.
-      () => this.stop(),
-    );
+    this.#step();
   }
 
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();
-    this.#answer = null;
+    this.#abandon();
     this.#held = [];
+  }
+
+  #abandon(): void {
+    this.#answer?.source.close();
+    this.#answer = null;
   }
 
   /** One piece a turn, so that nothing else waits long, and no faster than the link takes them. */
@@ -122,16 +114,21 @@ export class Donor {
       this.#timer = this.#clock.after(limits.drain_poll_ms, () => this.#continue(answer));
       return;
     }
-    const piece = answer.frame.subarray(answer.sent, answer.sent + limits.answer_chunk_bytes);
-    answer.sent += piece.length;
-    if (answer.sent >= answer.frame.length) return this.#end(answer.request, piece, false);
-    this.#session.send({ type: 'chunk', request: answer.request, last: false, mismatch: false, piece });
-    this.#clock.soon(() => this.#continue(answer));
+    answer.source.next().then(
+      (piece) => {
+        if (answer !== this.#answer || this.#stopped) return;
+        if (piece === null) return this.#end(answer.request, false);
+        this.#session.send({ type: 'chunk', request: answer.request, last: false, mismatch: false, piece });
+        this.#clock.soon(() => this.#continue(answer));
+      },
+      // The journal broke: the process stops.
+      () => this.stop(),
+    );
   }
 
-  #end(request: number, piece: Uint8Array, mismatch: boolean): void {
+  #end(request: number, mismatch: boolean): void {
     this.#answer = null;
-    this.#session.send({ type: 'chunk', request, last: true, mismatch, piece });
+    this.#session.send({ type: 'chunk', request, last: true, mismatch, piece: NOTHING });
     this.#answered();
   }
 

@@ -41,9 +41,17 @@ export class Intake {
     if (applied) this.#integrated(ackWanted);
   }
 
-  /** An anti-entropy answer. @returns null if the session was closed over it */
-  answer(peer: Peer, session: Session, frame: Uint8Array): Integrated['result'] | null {
-    const result = this.take(peer, session, frame);
+  /** An anti-entropy answer. @returns null if the session was closed over it, or the replica is broken */
+  async answer(peer: Peer, session: Session, pieces: readonly Uint8Array[]): Promise<Integrated['result'] | null> {
+    let integrated: Integrated;
+    try {
+      integrated = await this.#env.replica.integrateAnswer(pieces, session.hello!.log);
+    } catch (error) {
+      // Anything else has broken the journal or an invariant: the process stops.
+      if (error instanceof MalformedError) this.#malformed(peer, session, error);
+      return null;
+    }
+    const result = this.#outcome(peer, session, integrated);
     if (result === 'applied') this.#integrated(false);
     return result;
   }
@@ -55,10 +63,18 @@ export class Intake {
       integrated = this.#env.replica.integrate(frame, session.hello!.log);
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
-      this.#env.log.warn('peer sent a frame that cannot be read', { peer: peer.name, error });
-      session.close(closeReasons.malformed);
+      this.#malformed(peer, session, error);
       return null;
     }
+    return this.#outcome(peer, session, integrated);
+  }
+
+  #malformed(peer: Peer, session: Session, error: MalformedError): void {
+    this.#env.log.warn('peer sent a frame that cannot be read', { peer: peer.name, error });
+    session.close(closeReasons.malformed);
+  }
+
+  #outcome(peer: Peer, session: Session, integrated: Integrated): Integrated['result'] | null {
     for (const [log, clock] of integrated.acks) this.#env.acked(log, clock);
     switch (integrated.result) {
       case 'applied':

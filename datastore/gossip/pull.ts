@@ -1,12 +1,11 @@
 /**
- * Anti-entropy with one peer, the asking side: one request at a time. The answer is one frame, so that two logs that wait for each other come
- * together; its pieces are collected and integrated at once.
+ * Anti-entropy with one peer, the asking side: one request at a time. The answer is one unit, so that two logs that wait for each other come
+ * together; its pieces are collected and integrated as a whole.
  */
 import type { Clock, Timer } from '../host/host.ts';
 import type { Logger } from '../host/log.ts';
 import { limits } from '../limits.ts';
 import { closeReasons } from './close-codes.ts';
-import { joined } from './joined.ts';
 import type { Session } from './session.ts';
 import type { Integrated, PeerStats, ReplicaPort } from './types.ts';
 import type { Message } from './wire.ts';
@@ -25,7 +24,7 @@ export interface PullEvents {
   /** An answer has been applied whole: this side holds everything that the peer held when it answered. */
   caughtUp(): void;
   /** Integrates an answer. @returns null if the session was closed over it */
-  integrate(frame: Uint8Array): Integrated['result'] | null;
+  integrate(pieces: readonly Uint8Array[]): Promise<Integrated['result'] | null>;
   mismatch(): void;
 }
 
@@ -46,6 +45,7 @@ export class Pull {
   #bytes = 0;
   #startedMs = -Infinity;
   #progressMs = 0;
+  #integrating = false;
   #timer: Timer | null = null;
   #fruitless = 0;
   #stopped = false;
@@ -60,9 +60,9 @@ export class Pull {
     this.#events = events;
   }
 
-  /** Monotonic milliseconds of the last chunk, or of the request. */
+  /** Monotonic milliseconds of the last chunk, or of the request; now while an answer is being integrated. */
   get progressMs(): number {
-    return this.#progressMs;
+    return this.#integrating ? this.#clock.monotonicMs() : this.#progressMs;
   }
 
   /** Something is missing here that this peer has. `full`: ask for everything. */
@@ -95,7 +95,7 @@ export class Pull {
   }
 
   received(chunk: Chunk): void {
-    if (this.#state !== 'asking' || chunk.request !== this.#request) return this.#session.close(closeReasons.unexpected);
+    if (this.#state !== 'asking' || this.#integrating || chunk.request !== this.#request) return this.#session.close(closeReasons.unexpected);
     this.#progressMs = this.#clock.monotonicMs();
     if (chunk.mismatch) this.#events.mismatch();
     this.#bytes += chunk.piece.length;
@@ -104,8 +104,12 @@ export class Pull {
     if (!chunk.last) return;
     const pieces = this.#pieces;
     this.#pieces = [];
-    const result = pieces.length === 0 ? 'known' : this.#events.integrate(pieces.length === 1 ? pieces[0]! : joined(pieces, this.#bytes));
-    if (result !== null) this.#finish(result, chunk.mismatch);
+    if (pieces.length === 0) return this.#finish('known', chunk.mismatch);
+    this.#integrating = true;
+    void this.#events.integrate(pieces).then((result) => {
+      this.#integrating = false;
+      if (result !== null && !this.#stopped) this.#finish(result, chunk.mismatch);
+    });
   }
 
   stop(): void {

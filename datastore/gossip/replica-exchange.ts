@@ -7,7 +7,7 @@ import { StaleDiskError } from '../replica/replica.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { LogId } from '../replica/types.ts';
 import { readVector, writeLog, writeVector } from '../replica/vector.ts';
-import type { Integrated, OwnFrame, ReplicaPort } from './types.ts';
+import type { AnswerPort, Integrated, OwnFrame, ReplicaPort } from './types.ts';
 
 export class ReplicaExchange implements ReplicaPort {
   readonly #replica: Replica;
@@ -56,13 +56,26 @@ export class ReplicaExchange implements ReplicaPort {
     return w.take();
   }
 
-  missing(vector: Uint8Array | null): Promise<Uint8Array | null> {
-    if (vector === null) return this.#replica.missing(new Map(), true);
+  async integrateAnswer(pieces: readonly Uint8Array[], from: LogId): Promise<Integrated> {
+    const frames = pieces.map(decodeFrame);
+    if (frames.some(({ sender }) => sender !== from)) throw new MalformedError('an answer in the name of another member');
+    const own = this.#replica.log;
+    const acks = frames.flatMap(({ reports }) => reports.map((report): [LogId, number] => [report.log, report.held.get(own)?.clock ?? 0]));
+    try {
+      return { result: await this.#replica.integrateUnit(frames), acks };
+    } catch (error) {
+      if (error instanceof StaleDiskError) return { result: 'stale', acks: [] };
+      throw error;
+    }
+  }
+
+  missing(vector: Uint8Array | null): AnswerPort {
+    if (vector === null) return this.#replica.answerTo(null);
     const r = new Reader(vector);
     const theirs = readVector(r);
     r.end();
     if (theirs.size > limits.vector_logs) throw new MalformedError('a vector of too many logs');
-    return this.#replica.missing(theirs);
+    return this.#replica.answerTo(theirs);
   }
 
   digest(): Uint8Array {

@@ -52,6 +52,17 @@ export interface Integrated {
   readonly acks: readonly (readonly [LogId, number])[];
 }
 
+/** An answer to a vector, piece by piece. */
+export interface AnswerPort {
+  /**
+   * The next piece, null after the last. The last one resolves when all of the answer is durable here: until then it is of no use to anyone.
+   * There is at least one: even if nothing is missing there are reports, perhaps of members that the peer has no link to.
+   */
+  next(): Promise<Uint8Array | null>;
+  /** Nobody wants it any more. */
+  close(): void;
+}
+
 /** The replica as gossip sees it. Frames, vectors and digests are opaque here. */
 export interface ReplicaPort {
   /** The log that this replica writes now. */
@@ -65,10 +76,12 @@ export interface ReplicaPort {
   /** What is held here durably, of every log, in canonical form: equal holdings give equal bytes. */
   vector(): Uint8Array;
   /**
-   * All that a holder of `vector` lacks as one frame, as it is at the call; null if it lacks nothing. Resolves when all of it is durable here.
-   * `vector` null: everything there is. @throws MalformedError at once
+   * All that a holder of `vector` lacks, in pieces that are made as they are fetched. `vector` null: everything there is.
+   * @throws MalformedError at once
    */
-  missing(vector: Uint8Array | null): Promise<Uint8Array | null>;
+  missing(vector: Uint8Array | null): AnswerPort;
+  /** All pieces of an answer by the member that writes `from`, whole or not at all. Holds up nobody. Rejects with MalformedError. */
+  integrateAnswer(pieces: readonly Uint8Array[], from: LogId): Promise<Integrated>;
   /** A digest of what `vector` counts: with equal vectors it is equal, or something is wrong. Empty if there is none. */
   digest(): Uint8Array;
   /** Resolves when what is integrated now is on stable storage. */

@@ -10,6 +10,8 @@
  *     5 advance    varuint revision, u8 begin (everything below counts as compacted)
  *     6 stride     (nothing)
  *     7 note       latin1 kind, bytes body
+ *     8 part       u8 first of its unit, varuint updates as in a commit: a part of a unit, of no effect before the unit's end
+ *     9 unit       revisions as in a commit: the parts since the first one take effect, together (unit.ts)
  *
  * The journal adds length and CRC; a commit's records carry their own CRC besides.
  */
@@ -20,7 +22,7 @@ import type { LogId, Write } from './types.ts';
 import { readLog, writeLog } from './vector.ts';
 
 export const ENTRY_VERSION = 1;
-const Kind = { identity: 1, commit: 2, local: 3, compact: 4, advance: 5, stride: 6, note: 7 } as const;
+const Kind = { identity: 1, commit: 2, local: 3, compact: 4, advance: 5, stride: 6, note: 7, part: 8, unit: 9 } as const;
 const DELETE = 1;
 const SYSTEM = 2;
 
@@ -31,20 +33,19 @@ export type Entry =
   | { readonly kind: 'compact'; readonly revision: number }
   | { readonly kind: 'advance'; readonly revision: number; readonly begin: boolean }
   | { readonly kind: 'stride' }
-  | { readonly kind: 'note'; readonly name: string; readonly body: Uint8Array };
+  | { readonly kind: 'note'; readonly name: string; readonly body: Uint8Array }
+  | { readonly kind: 'part'; readonly first: boolean; readonly updates: readonly LogUpdate[] }
+  | { readonly kind: 'unit'; readonly revisions: readonly number[] };
 
 export function encodeEntry(entry: Entry): Uint8Array {
-  const w = new Writer(entry.kind === 'commit' ? 64 + entry.updates.reduce((n, u) => n + u.update.length + 32, 8 * entry.revisions.length) : 256);
+  const w = new Writer(capacityFor(entry));
   w.u8(ENTRY_VERSION).u8(Kind[entry.kind]);
   switch (entry.kind) {
     case 'identity':
       return writeLog(w, entry.log).u8(entry.striding ? 1 : 0).view();
     case 'commit':
-      w.varuint(entry.updates.length);
-      for (const u of entry.updates) writeLog(w, u.log).varuint(u.fromClock).varuint(u.toClock).varuint(u.lamport).bytes(u.update);
-      w.varuint(entry.revisions.length);
-      for (const revision of entry.revisions) w.varuint(revision);
-      return w.view();
+      writeUpdates(w, entry.updates);
+      return writeRevisions(w, entry.revisions).view();
     case 'local':
       w.varuint(entry.revision).varuint(entry.writes.length);
       for (const { space, key, value, lease } of entry.writes) {
@@ -60,7 +61,30 @@ export function encodeEntry(entry: Entry): Uint8Array {
       return w.view();
     case 'note':
       return w.latin1(entry.name).bytes(entry.body).view();
+    case 'part':
+      return writeUpdates(w.u8(entry.first ? 1 : 0), entry.updates).view();
+    case 'unit':
+      return writeRevisions(w, entry.revisions).view();
   }
+}
+
+function capacityFor(entry: Entry): number {
+  let bytes = 256;
+  if ('updates' in entry) for (const { update } of entry.updates) bytes += update.length + 32;
+  if ('revisions' in entry) bytes += 8 * entry.revisions.length;
+  return bytes;
+}
+
+function writeUpdates(w: Writer, updates: readonly LogUpdate[]): Writer {
+  w.varuint(updates.length);
+  for (const u of updates) writeLog(w, u.log).varuint(u.fromClock).varuint(u.toClock).varuint(u.lamport).bytes(u.update);
+  return w;
+}
+
+function writeRevisions(w: Writer, revisions: readonly number[]): Writer {
+  w.varuint(revisions.length);
+  for (const revision of revisions) w.varuint(revision);
+  return w;
 }
 
 /** @throws MalformedError */
@@ -80,16 +104,8 @@ function readBody(r: Reader, kind: number): Entry {
       return { kind: 'identity', log, striding: r.u8() === 1 };
     }
     case Kind.commit: {
-      const updates: LogUpdate[] = [];
-      for (let n = r.count(9); n > 0; n--) {
-        const log = readLog(r);
-        const fromClock = r.varuint();
-        const toClock = r.varuint();
-        updates.push({ log, fromClock, toClock, lamport: r.varuint(), update: r.bytes() });
-      }
-      const revisions: number[] = [];
-      for (let n = r.count(1); n > 0; n--) revisions.push(r.varuint());
-      return { kind: 'commit', updates, revisions };
+      const updates = readUpdates(r);
+      return { kind: 'commit', updates, revisions: readRevisions(r) };
     }
     case Kind.local: {
       const revision = r.varuint();
@@ -109,9 +125,32 @@ function readBody(r: Reader, kind: number): Entry {
       const name = r.latin1();
       return { kind: 'note', name, body: r.bytes() };
     }
+    case Kind.part: {
+      const first = r.u8() === 1;
+      return { kind: 'part', first, updates: readUpdates(r) };
+    }
+    case Kind.unit:
+      return { kind: 'unit', revisions: readRevisions(r) };
     default:
       throw new MalformedError(`journal entry of kind ${kind}`);
   }
+}
+
+function readUpdates(r: Reader): LogUpdate[] {
+  const updates: LogUpdate[] = [];
+  for (let n = r.count(9); n > 0; n--) {
+    const log = readLog(r);
+    const fromClock = r.varuint();
+    const toClock = r.varuint();
+    updates.push({ log, fromClock, toClock, lamport: r.varuint(), update: r.bytes() });
+  }
+  return updates;
+}
+
+function readRevisions(r: Reader): number[] {
+  const revisions: number[] = [];
+  for (let n = r.count(1); n > 0; n--) revisions.push(r.varuint());
+  return revisions;
 }
 
 function readLocalWrite(r: Reader): Write {

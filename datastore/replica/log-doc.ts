@@ -14,6 +14,7 @@ import * as Y from 'yjs';
 import { assert } from './assert.ts';
 import { MalformedError } from './bytes.ts';
 import { Garbage } from './garbage.ts';
+import { LogWalk } from './log-walk.ts';
 import { crcOf, decodeRecord } from './record.ts';
 import type { StoredRecord } from './record.ts';
 import { Segment, usualShape } from './segment.ts';
@@ -204,6 +205,11 @@ export class LogDoc {
     return { log: this.log, fromClock: Math.min(clock, this.clock), toClock: this.clock, lamport: this.lamport, update };
   }
 
+  /** The same in pieces, while the document goes on changing. */
+  walk(from: number): LogWalk {
+    return new LogWalk(this.#doc, this.client, Math.min(from, this.clock));
+  }
+
   destroy(): void {
     this.#doc.destroy();
   }
@@ -262,12 +268,14 @@ export class LogDoc {
     this.garbage.remove(segment);
     this.#arrays.delete(segment.array);
     if (this.#groupSizes.get(segment.group) === 0) this.#groupSizes.delete(segment.group);
-    for (const record of segment.records) {
-      record.place = null;
-      this.#digest(record.bytes, -1);
-      this.records--;
-      this.bytes -= record.bytes.length;
-    }
+    for (const record of segment.records) this.#gone(record);
+  }
+
+  #gone(record: StoredRecord): void {
+    record.place = null;
+    this.#digest(record.bytes, -1);
+    this.records--;
+    this.bytes -= record.bytes.length;
   }
 
   #digest(bytes: Uint8Array, sign: 1 | -1): void {
@@ -296,7 +304,7 @@ export class LogDoc {
         for (const name of (event as unknown as Y.YMapEvent<never>).keysChanged as Set<string>) this.#segmentChanged(group, target as Group, name, added, removed);
       } else {
         const segment = this.#arrays.get(target);
-        if (segment !== undefined) this.#read(segment, added);
+        if (segment !== undefined) this.#read(segment, added, removed);
       }
     }
     this.#touched = [];
@@ -321,16 +329,26 @@ export class LogDoc {
       this.#remove(known, removed);
       known = undefined;
     }
-    if (array instanceof Y.Array) this.#read(known ?? this.#segment(groupNumber, number, array), added);
+    if (array instanceof Y.Array) this.#read(known ?? this.#segment(groupNumber, number, array), added, removed);
   }
 
-  #read(segment: Segment, added: StoredRecord[]): void {
-    if (segment.array.length < segment.records.length) throw new MalformedError('records taken out of a segment');
+  #read(segment: Segment, added: StoredRecord[], removed: StoredRecord[]): void {
+    if (segment.array.length < segment.records.length) this.#shrink(segment, removed);
     for (const bytes of segment.array.slice(segment.records.length)) {
       if (!(bytes instanceof Uint8Array)) throw new MalformedError('a segment holds something other than records');
       const record = decodeRecord(bytes);
       this.#place(segment, record);
       added.push(record);
+    }
+  }
+
+  /** Records have been taken out: a segment on its way out, in the middle of a unit. */
+  #shrink(segment: Segment, removed: StoredRecord[]): void {
+    this.garbage.remove(segment);
+    const stored = new Set(segment.array.toArray());
+    for (const record of segment.take((r) => stored.has(r.bytes))) {
+      removed.push(record);
+      this.#gone(record);
     }
   }
 

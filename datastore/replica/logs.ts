@@ -87,9 +87,10 @@ export class Logs {
 
   /**
    * What of a frame is new here, if it can be applied now: without a gap, and with all it depends on, its own content included.
+   * @param inspected the updates have been looked into already
    * @throws MalformedError, StaleDiskError; nothing has been applied
    */
-  admit(frame: Frame, own: LogDoc): LogUpdate[] | 'gap' | 'waiting' {
+  admit(frame: Frame, own: LogDoc, inspected = false): LogUpdate[] | 'gap' | 'waiting' {
     const clocks = new Map<LogId, number>();
     const clockOf = (log: LogId): number => clocks.get(log) ?? this.clock(log);
     const updates: LogUpdate[] = [];
@@ -99,15 +100,21 @@ export class Logs {
       if (update.log === own.log && update.toClock > own.clock) throw new StaleDiskError(own.log);
       if (update.log === own.log || this.retired.has(update.log)) continue;
       const have = clockOf(update.log);
-      if (update.toClock <= have && frame.kind !== FrameKind.repair) continue;
+      // What was held before the frame, not after its earlier updates: the last one of a log may carry nothing but deletions.
+      if (update.toClock <= this.clock(update.log) && frame.kind !== FrameKind.repair) continue;
       gap ||= update.fromClock > have;
       clocks.set(update.log, Math.max(have, update.toClock));
       updates.push(update);
     }
     if (gap) return 'gap';
     for (const [log, { clock }] of frame.dependencies) if (!this.retired.has(log) && clockOf(log) < clock) return 'waiting';
-    for (const update of updates) (this.docs.get(update.log) ?? new LogDoc(update.log, this.#shape)).inspect(update);
+    if (!inspected) for (const update of updates) this.inspect(update);
     return updates;
+  }
+
+  /** @throws MalformedError if the update cannot be applied as it is */
+  inspect(update: LogUpdate): void {
+    (this.docs.get(update.log) ?? new LogDoc(update.log, this.#shape)).inspect(update);
   }
 
   /** Puts updates into their documents. A record whose stamp is known already has only moved. */

@@ -83,6 +83,11 @@ export class Pipeline {
     return (this.#next ?? this.#writing)?.promise ?? Promise.resolve();
   }
 
+  /** An invariant broke elsewhere: nothing more is written. */
+  break(error: unknown): void {
+    this.#fail(error);
+  }
+
   stop(): void {
     this.#retry?.cancel();
   }

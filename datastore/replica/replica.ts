@@ -7,6 +7,7 @@
 import type { Clock, Timer } from '../host/host.ts';
 import type { Journal } from '../journal/types.ts';
 import { limits } from '../limits.ts';
+import { Answer } from './answer.ts';
 import { assert } from './assert.ts';
 import { Collector } from './collector.ts';
 import { decodeEntry, encodeEntry } from './entry.ts';
@@ -31,6 +32,7 @@ import type { Member } from './stability.ts';
 import { encodeState, StateLoader } from './state.ts';
 import { logId, slotOf, Space } from './types.ts';
 import type { LogId, RecordSink, Stamp, Write } from './types.ts';
+import { integrateUnit } from './unit.ts';
 import type { Held, Vector } from './vector.ts';
 
 export interface Identity {
@@ -52,8 +54,8 @@ export interface ReplicaOptions {
   readonly onFatal?: (error: unknown) => void;
 }
 
-/** All that somebody lacks. It is not to leave this replica before it is durable here. */
-export interface Answer {
+/** All that somebody lacks, as one frame. It is not to leave this replica before it is durable here. */
+export interface WholeAnswer {
   readonly durable: Promise<void>;
   encode(): Uint8Array;
 }
@@ -78,6 +80,16 @@ interface Mark {
 }
 
 const TICK_MS = 1_000;
+/** A journal entry of a unit has about so many bytes. */
+const STAGE_BYTES = 1_048_576;
+
+/** A unit that is being integrated, step by step. */
+interface Flip {
+  /** What was held, durable and visible before: nothing of the unit shows until it is complete. */
+  readonly mark: Mark;
+  readonly steps: Generator<void, number[]>;
+  readonly done: PromiseWithResolvers<void>;
+}
 
 export { StaleDiskError } from './logs.ts';
 export type { OwnFrame } from './outbox.ts';
@@ -94,6 +106,12 @@ export class Replica {
   readonly #logs: Logs;
   /** True: the own log is not to move by itself, for it is not known yet whether the disk is an old copy. */
   held = false;
+  #removed: readonly LogId[] = [];
+  /** Parts of a unit that replay has met and whose end it has not. */
+  #staged: LogUpdate[] = [];
+  #flip: Flip | null = null;
+  /** Units are taken one after the other. */
+  #units: Promise<unknown> = Promise.resolve();
   readonly #handlers = new Map<string, (body: Uint8Array) => void>();
   #own: LogDoc | null = null;
   #revisions: Revisions | null = null;
@@ -134,6 +152,7 @@ export class Replica {
    */
   async reincarnate(incarnation: number): Promise<void> {
     assert(this.#started, 'a started replica gets a new incarnation');
+    this.#settle();
     while (this.#queue.records > 0) await this.flushed();
     const log = logId(this.slot, incarnation);
     assert(this.#logs.isNew(log), 'an incarnation is new');
@@ -148,6 +167,7 @@ export class Replica {
   start(journal: Journal): void {
     assert(!this.#started, 'started once');
     this.#started = true;
+    this.#staged = [];
     this.#logs.changed();
     this.#own?.own();
     this.#becomeDurable(this.#mark());
@@ -158,6 +178,7 @@ export class Replica {
   /** Waits until everything decided is durable; not for room on a full disk: what waits for that has not been acknowledged. */
   async stop(): Promise<void> {
     this.#tick?.cancel();
+    this.#settle();
     try {
       if (!this.#pipeline.full) await this.#pipeline.flushed();
     } finally {
@@ -219,6 +240,7 @@ export class Replica {
 
   /** Decides one transaction. Synchronous up to and including `sink.integrate`. */
   commit(writes: readonly Write[]): Commit {
+    this.#settle();
     const own = this.#ownLog();
     const revisions = this.#rev();
     assert(this.#started && writes.length > 0, 'a started replica commits writes');
@@ -235,6 +257,7 @@ export class Replica {
 
   /** Decides writes that no other replica ever sees. */
   commitLocal(writes: readonly Write[]): Commit {
+    this.#settle();
     const revision = this.#rev().next(0);
     const durable = this.#submit({ kind: 'local', revision, writes });
     this.#local(revision, writes);
@@ -243,6 +266,7 @@ export class Replica {
 
   /** Forgets history up to and including `revision`, here only. */
   compact(revision: number): Promise<void> {
+    this.#settle();
     this.#sink.compacted(revision);
     return this.#submit({ kind: 'compact', revision });
   }
@@ -253,6 +277,7 @@ export class Replica {
    * @returns null if nothing moved
    */
   advanceAbove(foreign: number): Commit | null {
+    this.#settle();
     const revision = this.#rev().above(foreign);
     if (revision === 0) return null;
     this.#advance(revision, false);
@@ -264,6 +289,7 @@ export class Replica {
    * revisions that nobody heard. Everything below counts as compacted.
    */
   beginIncarnation(): Commit {
+    this.#settle();
     const revisions = this.#rev();
     const revision = revisions.of(Math.max(this.#logs.lamport, revisions.counter) + limits.incarnation_gap);
     this.#advance(revision, true);
@@ -272,6 +298,7 @@ export class Replica {
 
   /** From now on revisions stride: a second member has joined. */
   stride(): Promise<void> {
+    this.#settle();
     if (this.#rev().striding) return this.flushed();
     this.#stride();
     return this.#submit({ kind: 'stride' });
@@ -302,6 +329,7 @@ export class Replica {
   integrate(frame: Frame): IntegrateResult {
     const own = this.#ownLog();
     assert(this.#started, 'a started replica integrates');
+    if (this.#flip !== null) return 'waiting';
     const updates = this.#logs.admit(frame, own);
     for (const report of frame.reports) this.reported(report);
     if (!Array.isArray(updates)) return updates;
@@ -309,6 +337,40 @@ export class Replica {
     const revisions = this.#absorb(updates, null);
     void this.#submit({ kind: 'commit', updates, revisions });
     return 'applied';
+  }
+
+  /**
+   * Takes the pieces of an answer (`answerTo`), whole or not at all, without holding anybody up for long. They are put on stable storage first;
+   * from then until the unit is complete nothing of it shows, own writes wait (`settled`), and frames are told to.
+   * @throws as `integrate`
+   */
+  integrateUnit(pieces: readonly Frame[]): Promise<IntegrateResult> {
+    const result = this.#units.then(() => this.#takeUnit(pieces));
+    this.#units = result.catch(() => {});
+    return result;
+  }
+
+  /** Null; or, while a unit is being integrated, its end: a write decided before that would have to finish it at once. */
+  settled(): Promise<void> | null {
+    return this.#flip?.done.promise ?? null;
+  }
+
+  /**
+   * Everything that a replica with this vector lacks, in all logs, with deletions, in pieces; made while they are fetched.
+   * @param theirs null: everything there is, for a repair
+   */
+  answerTo(theirs: ReadonlyMap<LogId, { readonly clock: number }> | null, pieceBytes: number = limits.answer_chunk_bytes): Answer {
+    const kind = theirs === null ? FrameKind.repair : FrameKind.antiEntropy;
+    return new Answer({
+      clock: this.#clock,
+      docs: this.#logs.docs,
+      settled: () => this.settled(),
+      flushed: () => this.flushed(),
+      encode: (updates, last) =>
+        last
+          ? this.#encode(kind, updates, this.#logs.vector(), this.#allReports())
+          : encodeFrame({ kind, sender: this.log, dependencies: new Map(), updates, retired: new Map(), reports: [] }),
+    }, theirs, pieceBytes);
   }
 
   /** What this replica holds durably, of every log. */
@@ -330,7 +392,7 @@ export class Replica {
    * Everything that a replica with this vector lacks now, in all logs, with deletions; null if that is nothing. With `repair`, everything
    * there is.
    */
-  answer(theirs: ReadonlyMap<LogId, { readonly clock: number }>, repair = false): Answer | null {
+  answer(theirs: ReadonlyMap<LogId, { readonly clock: number }>, repair = false): WholeAnswer | null {
     const updates = this.#logs.since(repair ? null : theirs);
     if (updates.length === 0) return null;
     const dependencies = this.#logs.vector();
@@ -380,9 +442,10 @@ export class Replica {
    * Tells who the members are, this replica included. Nothing is stable before.
    * @param config number of that configuration of the membership
    * @param removal number of the newest configuration that removed a member whose log is not retired; 0: none
-   * @param _removed logs that no member writes any more, and that are not retired
+   * @param removed logs that no member writes any more, and that are not retired
    */
-  setMembers(members: readonly Member[], config = 0, removal = 0, _removed: readonly LogId[] = []): void {
+  setMembers(members: readonly Member[], config = 0, removal = 0, removed: readonly LogId[] = []): void {
+    this.#removed = removed;
     this.#stability.setMembers(members, config, removal);
     this.#rev().setMembers(members.map((m) => m.slot));
   }
@@ -414,6 +477,13 @@ export class Replica {
         return this.#identify(entry.log, entry.striding);
       case 'commit':
         return void this.#absorb(entry.updates, entry.revisions);
+      case 'part':
+        if (entry.first) this.#staged = [];
+        // Copies: the entry is a view into something larger.
+        for (const update of entry.updates) this.#staged.push({ ...update, update: new Uint8Array(update.update) });
+        return;
+      case 'unit':
+        return this.#absorbStaged(entry.revisions);
       case 'local':
         return this.#local(entry.revision, entry.writes);
       case 'compact':
@@ -432,7 +502,7 @@ export class Replica {
   /** The whole state but what others keep of it, in chunks of about a MiB. Blocks for long: run it off the serving thread. */
   encodeState(): Iterable<Uint8Array> {
     const identity = this.#own === null ? null : { log: this.#own.log, revisions: this.#rev().state, lamport: this.#logs.lamport };
-    return encodeState({ identity, retired: this.#logs.retired, logs: this.#logs.docs.values() });
+    return encodeState({ identity, retired: this.#logs.retired, logs: this.#logs.docs.values(), staged: this.#staged });
   }
 
   /** Takes what `encodeState` gave, chunk by chunk, before any entry. The sink is not called: it restores itself by `recordByStamp`. */
@@ -447,6 +517,7 @@ export class Replica {
         this.#logs.lamport = identity.lamport;
       },
       log: (log, held, update) => this.#logs.load(log, held, update),
+      staged: (update) => void this.#staged.push(update),
     });
   }
 
@@ -533,6 +604,89 @@ export class Replica {
     return revisions;
   }
 
+  #absorbStaged(recorded: readonly number[]): void {
+    const steps = integrateUnit(this.#logs, this.#sink, this.#staged, (record) => this.#give(record));
+    this.#staged = [];
+    let step = steps.next();
+    while (step.done !== true) step = steps.next();
+    assert(step.value.length === recorded.length && step.value.every((r, i) => r === recorded[i]), 'replay gives the same revisions');
+  }
+
+  async #takeUnit(pieces: readonly Frame[]): Promise<IntegrateResult> {
+    assert(this.#started, 'a started replica integrates');
+    const last = pieces.at(-1);
+    if (last === undefined) return 'known';
+    const updates = pieces.flatMap((piece) => piece.updates).filter(({ log }) => !last.retired.has(log));
+    const pause = slices(this.#clock);
+    for (const update of updates) {
+      this.#logs.inspect(update);
+      await pause();
+    }
+    const admitted = this.#logs.admit({ ...last, updates }, this.#ownLog(), true);
+    for (const report of last.reports) this.reported(report);
+    if (!Array.isArray(admitted)) return admitted;
+    if (admitted.length === 0) return 'known';
+    await this.#stage(admitted);
+    // Own records that are decided must be in their document, and durable, before anything of the unit: they have not seen it.
+    while (this.#queue.records > 0 || !this.#pipeline.idle) await this.flushed();
+    await this.#begin(admitted);
+    await this.flushed();
+    return 'applied';
+  }
+
+  /** Puts a unit on stable storage, where it has no effect yet; a little at a time, so that other entries are not held up. */
+  async #stage(updates: readonly LogUpdate[]): Promise<void> {
+    let part: LogUpdate[] = [];
+    let bytes = 0;
+    for (let i = 0, first = true; i < updates.length; i++) {
+      part.push(updates[i]!);
+      bytes += updates[i]!.update.length;
+      if (bytes < STAGE_BYTES && i + 1 < updates.length) continue;
+      await this.#submit({ kind: 'part', first, updates: part });
+      first = false;
+      part = [];
+      bytes = 0;
+    }
+  }
+
+  /** Resolves when the unit has been integrated; it is not durable then. */
+  #begin(updates: readonly LogUpdate[]): Promise<void> {
+    const flip: Flip = { mark: this.#mark(), steps: integrateUnit(this.#logs, this.#sink, updates, (record) => this.#give(record)), done: Promise.withResolvers() };
+    flip.done.promise.catch(() => {}); // nobody has to wait for it
+    this.#flip = flip;
+    const go = (): void => {
+      if (this.#flip !== flip) return;
+      const until = this.#clock.monotonicMs() + limits.slice_ms;
+      this.#advanceFlip(() => this.#clock.monotonicMs() < until);
+      this.#clock.soon(go);
+    };
+    go();
+    return flip.done.promise;
+  }
+
+  #advanceFlip(more: () => boolean): void {
+    const flip = this.#flip!;
+    try {
+      do {
+        const step = flip.steps.next();
+        if (step.done !== true) continue;
+        this.#flip = null;
+        void this.#submit({ kind: 'unit', revisions: step.value });
+        return flip.done.resolve();
+      } while (more());
+    } catch (error) {
+      // Half of it is in the documents, which cannot be undone; the journal has no end of it, so a restart is without.
+      this.#flip = null;
+      flip.done.reject(error);
+      this.#pipeline.break(error);
+    }
+  }
+
+  /** Finishes the unit at once: somebody cannot wait. */
+  #settle(): void {
+    if (this.#flip !== null) this.#advanceFlip(() => true);
+  }
+
   #give(record: StoredRecord): number {
     const revisions = this.#rev();
     const revision = revisions.next(record.lamport);
@@ -544,7 +698,7 @@ export class Replica {
   /** One group of everything that waits. */
   #prepare(): Group | null {
     this.#logs.changed();
-    const batch = this.#queue.drain(this.#own, !this.held);
+    const batch = this.#queue.drain(this.#own, !this.held && this.#flip === null);
     if (batch === null) return null;
     const mark = this.#mark();
     return {
@@ -555,6 +709,7 @@ export class Replica {
   }
 
   #mark(): Mark {
+    if (this.#flip !== null) return this.#flip.mark;
     return { revision: this.currentRevision, vector: this.#logs.vector(), digests: this.#logs.digests() };
   }
 
@@ -572,8 +727,20 @@ export class Replica {
   /** An idle replica forgets, too. */
   #onTick(): void {
     this.#tick = this.#clock.after(TICK_MS, () => this.#onTick());
-    if (this.#own === null || this.held) return;
+    if (this.#own === null || this.held || this.#flip !== null) return;
     this.#collector.search(this.#own, 4);
     if (this.#collector.waiting(this.#own)) void this.#pipeline.submit();
   }
+}
+
+/** A function to call between steps: most of the time it does nothing, and once a slice it lets others go on. */
+function slices(clock: Clock): () => Promise<void> | undefined {
+  let until = clock.monotonicMs() + limits.slice_ms;
+  return () => {
+    if (clock.monotonicMs() < until) return undefined;
+    return new Promise((resolve) => clock.soon(() => {
+      until = clock.monotonicMs() + limits.slice_ms;
+      resolve();
+    }));
+  };
 }

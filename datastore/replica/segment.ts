@@ -1,6 +1,7 @@
 /** One segment of a log document, as this replica sees it: its records in order, and how much of them is alive. */
 import type * as Y from 'yjs';
 import { limits } from '../limits.ts';
+import { assert } from './assert.ts';
 import type { Garbage } from './garbage.ts';
 import type { Place, StoredRecord } from './record.ts';
 
@@ -57,6 +58,15 @@ export class Segment implements Place {
     if (record.live > 0) this.liveCost += record.cost;
     for (const write of record.writes) if (write.valueLength < 0) this.tombstones++;
     record.place = this;
+  }
+
+  /** Keeps only what `stays`. Not for an owner's segments, of which accounts are kept. @returns the others */
+  take(stays: (record: StoredRecord) => boolean): StoredRecord[] {
+    assert(!this.sealed, 'only an owner seals segments, and it takes nothing out of them');
+    const all = this.records.splice(0);
+    this.cost = this.liveCost = this.bytes = this.tombstones = 0;
+    for (const record of all) if (stays(record)) this.add(record);
+    return all.filter((record) => !stays(record));
   }
 
   lives(record: StoredRecord, alive: boolean): void {

@@ -5,12 +5,13 @@
  *                [log, u8 striding, varuint current revision, last counted by 1, floor, Lamport counter]
  *                vector of retired logs, vector of the logs
  *     1 piece    log, bytes        of the document's V1 state, in order
+ *     3 staged   log, varuint from, to, lamport, bytes: an update of a unit that is not complete yet, in order
  *     2 end      varuint n, n × { log, varuint digest }
  *
  * Reports and members are not in it: they come again with the first peer.
  */
 import { MalformedError, Reader, Writer } from './bytes.ts';
-import type { LogDoc } from './log-doc.ts';
+import type { LogDoc, LogUpdate } from './log-doc.ts';
 import type { RevisionState } from './revisions.ts';
 import { logName } from './types.ts';
 import type { LogId } from './types.ts';
@@ -21,6 +22,7 @@ const VERSION = 1;
 const HEADER = 0;
 const PIECE = 1;
 const END = 2;
+const STAGED = 3;
 const PIECE_BYTES = 1_048_576;
 
 export interface ReplicaState {
@@ -28,9 +30,10 @@ export interface ReplicaState {
   readonly identity: { readonly log: LogId; readonly revisions: RevisionState; readonly lamport: number } | null;
   readonly retired: Vector;
   readonly logs: Iterable<LogDoc>;
+  readonly staged: readonly LogUpdate[];
 }
 
-export function* encodeState({ identity, retired, logs }: ReplicaState): IterableIterator<Uint8Array> {
+export function* encodeState({ identity, retired, logs, staged }: ReplicaState): IterableIterator<Uint8Array> {
   const docs = [...logs];
   const w = new Writer().u8(HEADER).u8(VERSION).u8(identity === null ? 0 : 1);
   if (identity !== null) {
@@ -46,6 +49,9 @@ export function* encodeState({ identity, retired, logs }: ReplicaState): Iterabl
       yield writeLog(w.reset().u8(PIECE), doc.log).bytes(update.subarray(at, at + PIECE_BYTES)).take();
     }
   }
+  for (const { log, fromClock, toClock, lamport, update } of staged) {
+    yield writeLog(w.reset().u8(STAGED), log).varuint(fromClock).varuint(toClock).varuint(lamport).bytes(update).take();
+  }
   w.reset().u8(END).varuint(docs.length);
   for (const doc of docs) writeLog(w, doc.log).varuint(doc.digest);
   yield w.take();
@@ -56,6 +62,7 @@ export interface StateTarget {
   header(identity: ReplicaState['identity'], retired: Vector): void;
   /** @returns the document loaded */
   log(log: LogId, held: Held, update: Uint8Array): LogDoc;
+  staged(update: LogUpdate): void;
 }
 
 /** Takes the chunks in order. @throws MalformedError if they are not what `encodeState` gave, or the documents not what they were. */
@@ -80,6 +87,7 @@ export class StateLoader {
     if (kind === HEADER) this.#header(r);
     else if (kind === PIECE) this.#piece(r);
     else if (kind === END) this.#end(r);
+    else if (kind === STAGED) this.#staged(r);
     else throw new MalformedError(`snapshot chunk of kind ${kind}`);
     r.end();
   }
@@ -99,6 +107,13 @@ export class StateLoader {
     const piece = new Uint8Array(r.bytes());
     if (pieces === undefined) this.#pieces.set(log, [piece]);
     else pieces.push(piece);
+  }
+
+  #staged(r: Reader): void {
+    const log = readLog(r);
+    const fromClock = r.varuint();
+    const toClock = r.varuint();
+    this.#target.staged({ log, fromClock, toClock, lamport: r.varuint(), update: new Uint8Array(r.bytes()) });
   }
 
   #end(r: Reader): void {

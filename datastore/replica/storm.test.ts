@@ -46,6 +46,7 @@ class Node {
 
   async open(entries: Uint8Array[]): Promise<void> {
     this.clock = new ManualClock();
+    this.clock.lookMs = 3;
     this.sink = new LwwSink(true);
     this.journal = new MemoryJournal();
     this.journal.durable.push(...entries);
@@ -80,6 +81,8 @@ class World {
   readonly nodes: Node[] = [];
   readonly failures: unknown[] = [];
   issued: Issued[] = [];
+  /** Units by what became of them. */
+  readonly units: Record<string, number> = {};
   #net: { to: Node; bytes: Uint8Array }[] = [];
   #values = 0;
   readonly #keys: number;
@@ -139,7 +142,35 @@ class World {
     });
   }
 
+  /** As gossip does it: in pieces, while both go on. */
+  async #unit(to: Node, from: Node, busy: boolean): Promise<void> {
+    const answer = from.replica.answerTo(this.#random() < 0.1 ? null : to.replica.vector(), 1 + this.#int(300));
+    const pieces: Uint8Array[] = [];
+    for (;;) {
+      let piece: Uint8Array | null | undefined;
+      void answer.next().then((p) => (piece = p));
+      while (piece === undefined) {
+        from.journal.held = false;
+        from.journal.release();
+        if (busy && this.#random() < 0.3) this.#write(from);
+        await from.clock.turns(1);
+      }
+      if (piece === null) break;
+      pieces.push(piece);
+    }
+    if (busy && this.#random() < 0.1) return;
+    const { replica } = to;
+    const done = replica.integrateUnit(pieces.map(decodeFrame));
+    done.then((result) => (this.units[result] = (this.units[result] ?? 0) + 1), (error) => this.failures.push(error));
+    if (!busy) return void (await to.clock.settle());
+    await to.clock.turns(this.#int(30));
+    if (replica.settled() !== null) this.units['seen half done'] = (this.units['seen half done'] ?? 0) + 1;
+    if (this.#random() < 0.3) this.#write(to);
+    if (this.#random() < 0.2) await to.crash();
+  }
+
   async #antiEntropy(to: Node, from: Node): Promise<void> {
+    if (this.#random() < 0.5) return this.#unit(to, from, true);
     const answer = from.replica.missing(to.replica.vector(), this.#random() < 0.1);
     await from.clock.settle();
     if (from.journal.held) {
@@ -221,6 +252,10 @@ class World {
       for (const to of this.nodes) {
         for (const from of this.nodes) {
           if (to === from) continue;
+          if (round % 2 === 0) {
+            await this.#unit(to, from, false);
+            continue;
+          }
           const answer = from.replica.missing(to.replica.vector());
           await from.clock.settle();
           to.replica.integrate(decodeFrame((await answer) ?? from.replica.reportFrame()));
@@ -270,6 +305,7 @@ test('replicas that have received the same hold the same, and nothing acknowledg
   let moves = 0;
   let drops = 0;
   let forgotten = 0;
+  const units: Record<string, number> = {};
   for (const seed of seeds) {
     const world = new World(seed);
     try {
@@ -281,7 +317,9 @@ test('replicas that have received the same hold the same, and nothing acknowledg
       moves += sink.moves;
       drops += sink.drops;
     }
+    for (const [what, n] of Object.entries(world.units)) units[what] = (units[what] ?? 0) + n;
     forgotten += new Set(world.issued.map((w) => w.key)).size - world.first.sink.remembered;
   }
-  if (seeds.length > 10) for (const n of [moves, drops, forgotten]) expect(n).toBeGreaterThan(0);
+  if (process.env['SHOW'] !== undefined) console.log(units);
+  if (seeds.length > 10) for (const n of [moves, drops, forgotten, units['applied'], units['seen half done']]) expect(n).toBeGreaterThan(0);
 });

@@ -128,7 +128,7 @@ export class Store {
     this.leases = new Lessor(host, leasePorts({ replica, keyspace, notes: machine.notes, quota, peerReachable: options.peerReachable ?? (() => false) }), log);
     const policy = revisionPolicy(replica);
     const isLocal = localKeys(options.localKeys);
-    this.kv = new Engine(keyspace, committer(replica), policy, {
+    this.kv = new Engine(keyspace, committer(replica, options.acknowledged), policy, {
       leaseExists: (id) => this.leases.exists(id),
       isLocal: (key) => !this.alone && isLocal(key),
       writable: (adds) => quota.check(adds),
@@ -277,14 +277,17 @@ function asTold({ clusterId, self, members }: StoreOptions, { random }: Host): N
 }
 
 /** What transactions need of the replica. */
-function committer(replica: Replica): Committer {
+function committer(replica: Replica, acknowledged: StoreOptions['acknowledged']): Committer {
   return {
     nextRevision: () => replica.nextRevision,
     commit(writes, local) {
       // Both go into one group commit, so both are durable and visible together or not at all; the local ones have the higher revision.
       const replicated = writes.length > 0 ? replica.commit(writes).durable : undefined;
-      return local.length > 0 ? replica.commitLocal(local).durable : (replicated ?? replica.flushed());
+      const durable = local.length > 0 ? replica.commitLocal(local).durable : (replicated ?? replica.flushed());
+      if (acknowledged === undefined || replicated === undefined) return durable;
+      return durable.then(() => acknowledged(replica.vector().get(replica.log)?.clock ?? 0));
     },
+    settled: () => replica.settled(),
     flushed: () => replica.flushed(),
     compact: (revision) => replica.compact(revision),
     advanceAbove: (revision) => replica.advanceAbove(revision)?.durable ?? Promise.resolve(),

@@ -2,6 +2,8 @@
 import type { Clock, Timer } from '../host/host.ts';
 
 export class ManualClock implements Clock {
+  /** Moves on by this much each time somebody looks: what works until its slice is over does a little at a time. */
+  lookMs = 0;
   #now = 0;
   #soon: (() => void)[] = [];
   #timers: { at: number; seq: number; fn: () => void }[] = [];
@@ -12,7 +14,7 @@ export class ManualClock implements Clock {
   }
 
   monotonicMs(): number {
-    return this.#now;
+    return (this.#now += this.lookMs);
   }
 
   soon(fn: () => void): void {
@@ -42,6 +44,14 @@ export class ManualClock implements Clock {
       next.fn();
     }
     this.#now = end;
+  }
+
+  /** So many turns, with microtasks between them. */
+  async turns(count: number): Promise<void> {
+    for (let n = 0; n < count; n++) {
+      for (let i = 0; i < 8; i++) await Promise.resolve();
+      this.turn();
+    }
   }
 
   /** Turns, with microtasks between them, until nothing more is waiting for a turn. */

@@ -6,7 +6,7 @@ import { crc32 } from 'node:zlib';
 import type { LogId } from '../replica/types.ts';
 import type { MakeSubject, Subject } from './gossip-cluster.ts';
 import { MalformedError } from '../replica/bytes.ts';
-import type { Integrated, OwnFrame, ReplicaPort } from '../gossip/types.ts';
+import type { AnswerPort, Integrated, OwnFrame, ReplicaPort } from '../gossip/types.ts';
 
 interface ToyRecord {
   readonly log: LogId;
@@ -34,6 +34,9 @@ interface ToyFrame {
   /** What the sender holds, and what it knows of others. */
   readonly reports: readonly (readonly [LogId, readonly (readonly [LogId, number])[]])[];
 }
+
+/** An answer's pieces. */
+const PIECE_BYTES = 65_536;
 
 export class ToyReplica implements ReplicaPort, Subject {
   readonly log: LogId;
@@ -102,11 +105,17 @@ export class ToyReplica implements ReplicaPort, Subject {
     return encode(this.#clocks());
   }
 
-  missing(vector: Uint8Array | null): Promise<Uint8Array | null> {
+  missing(vector: Uint8Array | null): AnswerPort {
     const theirs = new Map(vector === null ? [] : (decode(vector) as [LogId, number][]));
     const records = [...this.logs.values()].flatMap((log) => log.slice(theirs.get(log[0]?.log ?? 0) ?? 0));
-    const frame = records.length === 0 ? null : this.#frame(records);
-    return this.flushed().then(() => frame);
+    const frame = this.#frame(records);
+    const pieces: Uint8Array[] = [];
+    for (let at = 0; at < frame.length; at += PIECE_BYTES) pieces.push(frame.subarray(at, at + PIECE_BYTES));
+    return { next: () => Promise.resolve(pieces.shift() ?? null), close() {} };
+  }
+
+  integrateAnswer(pieces: readonly Uint8Array[], from: LogId): Promise<Integrated> {
+    return Promise.resolve().then(() => this.integrate(Buffer.concat(pieces), from));
   }
 
   digest(): Uint8Array {

@@ -74,6 +74,8 @@ export class Engine implements Kv {
   }
 
   put(request: PutRequest): Promise<PutResult> {
+    const busy = this.#busy();
+    if (busy !== null) return busy.then(() => this.put(request));
     validatePut(request);
     this.#writable(true);
     const refused = this.#checkPut(request);
@@ -95,6 +97,7 @@ export class Engine implements Kv {
 
   async deleteRange(request: DeleteRangeRequest): Promise<DeleteRangeResult> {
     validateDelete(request);
+    for (let busy = this.#busy(); busy !== null; busy = this.#busy()) await busy;
     this.#writable(false);
     const evaluation = this.#evaluation();
     const result = evaluation.deleteRange(request);
@@ -105,7 +108,10 @@ export class Engine implements Kv {
   async txn(request: TxnRequest): Promise<TxnResult> {
     validateTxn(request, this.#txnOps);
     const readOnly = isReadOnly(request);
-    if (!readOnly) this.#writable(mayPut(request));
+    if (!readOnly) {
+      for (let busy = this.#busy(); busy !== null; busy = this.#busy()) await busy;
+      this.#writable(mayPut(request));
+    }
     const base = readOnly ? this.#keyspace.visibleRevision : this.#keyspace.appliedRevision;
     const path: Path = [];
     this.#choose(request, base, path);
@@ -119,6 +125,7 @@ export class Engine implements Kv {
 
   async compact(revision: number, physical: boolean): Promise<{ revision: number }> {
     const keyspace = this.#keyspace;
+    for (let busy = this.#busy(); busy !== null; busy = this.#busy()) await busy;
     this.#writable(false);
     if (revision > 0) this.#checkKind(revision, keyspace.visibleRevision);
     if (revision <= keyspace.compactedRevision) throw errCompacted();
@@ -126,6 +133,11 @@ export class Engine implements Kv {
     await this.#committer.compact(revision);
     if (physical) await keyspace.physicallyCompacted(revision);
     return { revision: keyspace.visibleRevision };
+  }
+
+  /** The applied state is that between two steps of integrating: no write is to be evaluated against it. */
+  #busy(): Promise<void> | null {
+    return this.#committer.settled?.() ?? null;
   }
 
   #evaluation(): Evaluation {

@@ -109,6 +109,8 @@ export interface Committer {
    * Resolves when they are durable and visible.
    */
   commit(writes: readonly Write[], local: readonly Write[]): Promise<void>;
+  /** Null; or: what other replicas wrote is becoming part of the state, and a write would stop everything until that is over. Its end. */
+  settled?(): Promise<void> | null;
   /** Resolves when everything applied so far is durable and visible. */
   flushed(): Promise<void>;
   /** Compacts up to a revision that was checked. Resolves when that is durable. */
