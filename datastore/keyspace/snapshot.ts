@@ -117,15 +117,18 @@ export class KeyspaceLoader {
   }
 
   #key(input: decoding.Decoder): void {
-    const key = readKey(input);
-    const { entry: entryOf, leases, loaded } = this.#keyspace.inside;
+    const read = readKey(input);
+    const head: Head = { record: null, write: null, phys: decoding.readVarUint(input) };
+    this.#head(input, Space.client, read, head);
+    // The record has the key as a string already: one is enough.
+    const key = head.write?.key ?? read;
+    const { entry: entryOf, leases } = this.#keyspace.inside;
     const entry = entryOf(key);
-    entry.phys = decoding.readVarUint(input);
-    this.#head(input, Space.client, key, entry);
+    entry.record = head.record;
+    entry.write = head.write;
+    entry.phys = head.phys;
     if (decoding.readUint8(input) === 0) return;
-    const version = this.#version(input, key);
-    entry.push(version);
-    loaded(version);
+    entry.push(this.#version(input, key));
     leases.move(key, 0n, entry.live?.lease ?? 0n);
   }
 
