@@ -122,6 +122,16 @@ describe('restart', () => {
     expect(replica.lessor.timeToLive(2n, false).ttl).toBeGreaterThanOrEqual(18);
   });
 
+  test('a lease granted again is not taken for the earlier one of its id, which a checkpoint names', async () => {
+    const { cluster, replica } = one();
+    await replica.lessor.grant(1n, 60);
+    await cluster.time.run(limits.lease_checkpoint_ms + 1_000);
+    await replica.lessor.revoke(1n);
+    await replica.lessor.grant(1n, 3_600);
+    replica.restart();
+    expect(replica.lessor.timeToLive(1n, false).ttl).toBeGreaterThanOrEqual(3_595);
+  });
+
   test('checkpoints are rare, and stop when nothing changes that matters', async () => {
     const { cluster, replica } = one();
     await replica.lessor.grant(1n, 3_600);

@@ -46,6 +46,8 @@ export class Lessor implements Leases {
   /** Deadlines have moved since the last checkpoint. */
   #dirty = false;
   #checkpointAt = 0;
+  /** Leases that the last checkpoint names. */
+  #noted: ReadonlySet<bigint> = new Set();
   #checkpointTimer: Timer | null = null;
   #closed = false;
 
@@ -69,7 +71,10 @@ export class Lessor implements Leases {
   /** Takes over the recovered state. `note`: the last one that `LeasePorts.note` was given, null: none. */
   open(note: Uint8Array | null): void {
     const saved = note === null ? null : decodeCheckpoint(note);
-    if (saved !== null) this.#clock.continueFrom(saved.clockMs);
+    if (saved !== null) {
+      this.#clock.continueFrom(saved.clockMs);
+      this.#noted = new Set(saved.deadlines.keys());
+    }
     const now = this.#clock.nowMs();
     for (const [key, value] of this.#ports.systemEntries()) {
       const named = parseKey(key);
@@ -115,7 +120,8 @@ export class Lessor implements Leases {
     const { durable } = this.#ports.commit([putRecord(id, { keeper: this.#ports.slot(), epoch: 1, ttl: granted })]);
     this.#counts.granted++;
     this.#renewedHere(id);
-    await durable;
+    // The last checkpoint may name an earlier lease of this id: after a crash its deadline would be taken for this one's.
+    await (this.#noted.has(id) ? Promise.all([durable, this.#checkpoint()]) : durable);
     return { id, ttl: granted };
   }
 
@@ -245,6 +251,7 @@ export class Lessor implements Leases {
     this.#dirty = false;
     this.#checkpointAt = now;
     const kept = [...this.#book.all()].filter((lease) => lease.keeper === slot);
+    this.#noted = new Set(kept.map(({ id }) => id));
     try {
       await this.#ports.note(encodeCheckpoint(now, kept));
     } catch {
