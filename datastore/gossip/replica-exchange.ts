@@ -6,7 +6,7 @@ import type { Frame } from '../replica/frame.ts';
 import { StaleDiskError } from '../replica/replica.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { LogId } from '../replica/types.ts';
-import { readVector, writeLog, writeVector } from '../replica/vector.ts';
+import { covers, readVector, writeLog, writeVector } from '../replica/vector.ts';
 import type { AnswerPort, Integrated, OwnFrame, ReplicaPort } from './types.ts';
 
 export class ReplicaExchange implements ReplicaPort {
@@ -39,6 +39,7 @@ export class ReplicaExchange implements ReplicaPort {
     if (frame.sender !== from) throw new MalformedError('a frame in the name of another member');
     const own = this.#replica.log;
     const acks = frame.reports.map((report): [LogId, number] => [report.log, report.held.get(own)?.clock ?? 0]);
+    if (this.#shownStale(frame)) return { result: 'stale', acks: [] };
     try {
       const result = this.#replica.integrate(frame);
       if (result === 'waiting') this.#decoded.set(bytes, frame);
@@ -49,6 +50,17 @@ export class ReplicaExchange implements ReplicaPort {
     }
   }
 
+  /** Somebody holds more of the own log than this disk; or this replica itself once held more than it does now. */
+  #shownStale({ reports }: Frame): boolean {
+    const own = this.#replica.log;
+    const clock = this.#replica.logs.get(own)?.clock ?? 0;
+    for (const report of reports) {
+      if ((report.held.get(own)?.clock ?? 0) > clock) return true;
+      if (report.log === own && !covers(this.#replica.vector(), report.held)) return true;
+    }
+    return false;
+  }
+
   vector(): Uint8Array {
     const sorted = [...this.#replica.vector()].filter(([, { clock }]) => clock > 0).sort(([a], [b]) => a - b);
     const w = new Writer();
@@ -57,12 +69,18 @@ export class ReplicaExchange implements ReplicaPort {
   }
 
   async integrateAnswer(pieces: readonly Uint8Array[], from: LogId): Promise<Integrated> {
-    const frames = pieces.map(decodeFrame);
-    if (frames.some(({ sender }) => sender !== from)) throw new MalformedError('an answer in the name of another member');
     const own = this.#replica.log;
-    const acks = frames.flatMap(({ reports }) => reports.map((report): [LogId, number] => [report.log, report.held.get(own)?.clock ?? 0]));
+    const acks: [LogId, number][] = [];
+    const decoded = function* (): Iterable<Frame> {
+      for (const piece of pieces) {
+        const frame = decodeFrame(piece);
+        if (frame.sender !== from) throw new MalformedError('an answer in the name of another member');
+        for (const { log, held } of frame.reports) acks.push([log, held.get(own)?.clock ?? 0]);
+        yield frame;
+      }
+    };
     try {
-      return { result: await this.#replica.integrateUnit(frames), acks };
+      return { result: await this.#replica.integrateUnit(decoded()), acks };
     } catch (error) {
       if (error instanceof StaleDiskError) return { result: 'stale', acks: [] };
       throw error;

@@ -342,9 +342,10 @@ export class Replica {
   /**
    * Takes the pieces of an answer (`answerTo`), whole or not at all, without holding anybody up for long. They are put on stable storage first;
    * from then until the unit is complete nothing of it shows, own writes wait (`settled`), and frames are told to.
+   * @param pieces decoded a few at a time, if it is done lazily
    * @throws as `integrate`
    */
-  integrateUnit(pieces: readonly Frame[]): Promise<IntegrateResult> {
+  integrateUnit(pieces: Iterable<Frame>): Promise<IntegrateResult> {
     const result = this.#units.then(() => this.#takeUnit(pieces));
     this.#units = result.catch(() => {});
     return result;
@@ -612,16 +613,22 @@ export class Replica {
     assert(step.value.length === recorded.length && step.value.every((r, i) => r === recorded[i]), 'replay gives the same revisions');
   }
 
-  async #takeUnit(pieces: readonly Frame[]): Promise<IntegrateResult> {
+  async #takeUnit(pieces: Iterable<Frame>): Promise<IntegrateResult> {
     assert(this.#started, 'a started replica integrates');
-    const last = pieces.at(-1);
-    if (last === undefined) return 'known';
-    const updates = pieces.flatMap((piece) => piece.updates).filter(({ log }) => !last.retired.has(log));
     const pause = slices(this.#clock);
-    for (const update of updates) {
-      this.#logs.inspect(update);
+    const all: LogUpdate[] = [];
+    let last: Frame | null = null;
+    for (const piece of pieces) {
+      last = piece;
+      for (const update of piece.updates) {
+        this.#logs.inspect(update);
+        all.push(update);
+      }
       await pause();
     }
+    if (last === null) return 'known';
+    const { retired } = last;
+    const updates = all.filter(({ log }) => !retired.has(log));
     const admitted = this.#logs.admit({ ...last, updates }, this.#ownLog(), true);
     for (const report of last.reports) this.reported(report);
     if (!Array.isArray(admitted)) return admitted;

@@ -1,0 +1,163 @@
+/** What a replica takes in steps is what it would have taken at once; whatever ends it in between, it is all or nothing. */
+import { describe, expect, test } from '@jest/globals';
+import { LwwSink } from '../testing/lww-sink.ts';
+import { ManualClock } from '../testing/manual-clock.ts';
+import { MemoryJournal } from '../testing/memory-journal.ts';
+import { decodeFrame } from './frame.ts';
+import type { Frame } from './frame.ts';
+import { Replica } from './replica.ts';
+import type { Write } from './types.ts';
+
+const shape = { segmentRecords: 8, segmentBytes: 1_000, groupSegments: 3 };
+const put = (key: string, value: string): Write => ({ space: 0, key, value: new Uint8Array(Buffer.from(value)), lease: 0n });
+const del = (key: string): Write => ({ space: 0, key, value: null, lease: 0n });
+
+interface Made { replica: Replica; sink: LwwSink; clock: ManualClock; journal: MemoryJournal; failures: unknown[] }
+
+function make(slot: number, entries: readonly Uint8Array[] = []): Made {
+  const clock = new ManualClock();
+  clock.lookMs = 2;
+  const sink = new LwwSink(true);
+  const journal = new MemoryJournal();
+  journal.durable.push(...entries);
+  const failures: unknown[] = [];
+  const replica = new Replica({ clock, sink, shape, onFatal: (error) => failures.push(error) });
+  for (const entry of entries) replica.applyEntry(entry);
+  if (!replica.initialised) void replica.initialise({ slot, incarnation: 500 + slot, striding: true });
+  replica.start(journal);
+  return { replica, sink, clock, journal, failures };
+}
+
+async function fill({ replica, clock }: Made, from: number, to: number): Promise<void> {
+  for (let i = from; i < to; i++) {
+    replica.commit(i % 7 === 6 ? [del(`k${(i * 5) % 40}`)] : [put(`k${(i * 11) % 40}`, `${replica.slot}:${i}`), put(`own${replica.slot}`, `${i}`)]);
+    if (i % 3 === 0) await clock.settle();
+  }
+  await clock.settle();
+}
+
+async function pieces(from: Made, to: Made, pieceBytes: number, meanwhile?: () => void): Promise<Frame[]> {
+  const answer = from.replica.answerTo(to.replica.vector(), pieceBytes);
+  const out: Frame[] = [];
+  for (;;) {
+    let piece: Uint8Array | null | undefined;
+    void answer.next().then((p) => (piece = p));
+    while (piece === undefined) await from.clock.turns(1);
+    if (piece === null) return out;
+    out.push(decodeFrame(piece));
+    meanwhile?.();
+  }
+}
+
+async function settle(from: Made, to: Made): Promise<string> {
+  const result = to.replica.integrateUnit(await pieces(from, to, 400));
+  await to.clock.settle();
+  return result;
+}
+
+/** Two that know each other, so that their logs refer to each other, and collect all the while. */
+async function donor(): Promise<Made> {
+  const [x, y] = [make(0), make(1)];
+  for (let round = 0; round < 4; round++) {
+    await fill(x, round * 50, round * 50 + 50);
+    await settle(x, y);
+    await fill(y, round * 50, round * 50 + 50);
+    await settle(y, x);
+  }
+  return x;
+}
+
+describe('a unit', () => {
+  test('in steps gives what one frame gives, the donor writing and collecting meanwhile', async () => {
+    const a = await donor();
+    const [stepped, whole] = [make(2), make(3)];
+    let n = 1_000;
+    const unit = await pieces(a, stepped, 200, () => void a.replica.commit([put(`k${n % 40}`, `${n++}`)]));
+    expect(unit.length).toBeGreaterThan(20);
+    await a.clock.settle();
+    const result = stepped.replica.integrateUnit(unit);
+    await stepped.clock.settle();
+    expect(await result).toBe('applied');
+    // The answer ended before the last writes.
+    await settle(a, stepped);
+    const answer = a.replica.missing(whole.replica.vector());
+    await a.clock.settle();
+    expect(whole.replica.integrate(decodeFrame((await answer)!))).toBe('applied');
+    await whole.clock.settle();
+    expect(stepped.sink.state()).toBe(whole.sink.state());
+    expect(stepped.sink.physical).toBe(whole.sink.physical);
+    for (const [log, digest] of whole.replica.digests()) if (log !== whole.replica.log) expect(stepped.replica.digests().get(log)).toBe(digest);
+    expect(stepped.failures).toEqual([]);
+  });
+
+  test('shows nothing before it is complete, and a crash at any entry leaves all or nothing', async () => {
+    const a = make(0);
+    await fill(a, 0, 200);
+    const b = make(1);
+    b.replica.commit([put('mine', '1')]);
+    await b.clock.settle();
+    const before = { visible: b.sink.visible, state: b.sink.state(), vector: b.replica.vector(), entries: b.journal.durable.length };
+    const done = b.replica.integrateUnit(await pieces(a, b, 300));
+    let half = 0;
+    for (let i = 0; i < 5_000; i++) {
+      await b.clock.turns(1);
+      if (b.replica.settled() === null) {
+        if (half > 0) break;
+        continue;
+      }
+      half++;
+      expect(b.sink.visible).toBe(before.visible);
+      expect(b.replica.vector()).toEqual(before.vector);
+      expect(b.replica.integrate(decodeFrame(a.replica.reportFrame()))).toBe('waiting');
+    }
+    expect(half).toBeGreaterThan(5);
+    await b.clock.settle();
+    expect(await done).toBe('applied');
+    expect(b.sink.state()).toBe([...a.sink.state().split('\n'), 'mine=1'].sort().join('\n'));
+    for (let entries = before.entries; entries <= b.journal.durable.length; entries++) {
+      const again = make(1, b.journal.durable.slice(0, entries));
+      expect([before.state, b.sink.state()]).toContain(again.sink.state());
+      expect(again.sink.state() === b.sink.state()).toBe(entries === b.journal.durable.length);
+      // It can go on, and take the unit after all.
+      await settle(a, again);
+      expect(again.sink.state()).toBe(b.sink.state());
+    }
+  });
+
+  test('a snapshot made between its parts has them', async () => {
+    const a = make(0);
+    await fill(a, 0, 200);
+    const b = make(1);
+    b.replica.commit([put('mine', '1')]);
+    await b.clock.settle();
+    const first = b.journal.durable.length;
+    expect(await settle(a, b)).toBe('applied');
+    for (let at = first; at < b.journal.durable.length; at++) {
+      const early = new Replica({ clock: new ManualClock(), sink: new LwwSink(), shape });
+      for (const entry of b.journal.durable.slice(0, at)) early.applyEntry(entry);
+      const sink = new LwwSink();
+      const late = new Replica({ clock: new ManualClock(), sink, shape });
+      await late.loadState([...early.encodeState()]);
+      sink.restore([...late.logs.values()].flatMap((log) => [...log.segments.values()].flatMap((segment) => segment.records)));
+      for (const entry of b.journal.durable.slice(at)) late.applyEntry(entry);
+      expect(sink.state()).toBe(b.sink.state());
+    }
+  });
+
+  test('an own write in the middle of it finishes it first, and has seen it', async () => {
+    const a = make(0);
+    await fill(a, 0, 100);
+    const b = make(1);
+    await b.clock.settle();
+    const done = b.replica.integrateUnit(await pieces(a, b, 300));
+    while (b.replica.settled() === null) await b.clock.turns(1);
+    const { durable } = b.replica.commit([put('own0', 'mine')]);
+    expect(b.replica.settled()).toBeNull();
+    await b.clock.settle();
+    await durable;
+    expect(await done).toBe('applied');
+    expect(b.sink.get('own0')).toBe('mine');
+    const again = make(1, b.journal.durable);
+    expect(again.sink.trace).toEqual(b.sink.trace);
+  });
+});
