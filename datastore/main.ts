@@ -12,7 +12,7 @@ import { versionText } from './config/version.ts';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const commands = ['serve', 'dev', 'status', 'version', 'help'];
+const commands = ['serve', 'dev', 'status', 'member', 'drain', 'version', 'help'];
 
 const print = (text: string): void => {
   process.stdout.write(`${text}\n`);
@@ -30,6 +30,10 @@ async function run(args: readonly string[]): Promise<number> {
       return (await import('./admin/dev.ts')).dev(rest, fileURLToPath(import.meta.url), print);
     case 'status':
       return (await import('./admin/status.ts')).status(rest, process.env, print);
+    case 'member':
+      return (await import('./admin/member.ts')).member(rest, process.env, print);
+    case 'drain':
+      return (await import('./admin/drain.ts')).drain(rest, process.env, print);
     case 'version':
       print(versionText(process.version, `${process.platform}/${process.arch}`));
       return 0;

@@ -17,12 +17,15 @@ import type { Logger } from './host/log.ts';
 import { limits } from './limits.ts';
 import type { JoinAnswer } from './membership/codec.ts';
 import { encodeConfiguration } from './membership/codec.ts';
-import { isRemoved, joining, voters } from './membership/configuration.ts';
+import { evicting, isRemoved, joining, voters } from './membership/configuration.ts';
 import { incarnationOf, logName } from './replica/types.ts';
 import type { LogId } from './replica/types.ts';
 import { covers } from './replica/vector.ts';
 import type { Vector } from './replica/vector.ts';
 import type { Store } from './store/store.ts';
+
+/** Of the time after which a member is evicted: then there is an alarm. */
+const ALARM_SHARE = 0.75;
 
 export interface PlaceOptions {
   readonly store: Store;
@@ -32,6 +35,10 @@ export interface PlaceOptions {
   readonly onFatal: (error: Error) => void;
   /** Asks a member for the place. */
   readonly ask: (url: string) => Promise<JoinAnswer | Error>;
+  /** How long a member may be away before it is evicted, ms; 0: for ever. */
+  readonly evictAfterMs: number;
+  /** Is there a link to that member? */
+  readonly connected: (id: bigint) => boolean;
   /** This replica says hello anew to everybody. */
   readonly reconnect: () => void;
 }
@@ -64,6 +71,9 @@ export class Place implements MembershipPort {
   #release: () => void = () => {};
   #timer: Timer | null = null;
   #asking = false;
+  /** When each member's link was last seen, monotonic ms. */
+  readonly #seenMs = new Map<bigint, number>();
+  readonly #away = new Set<string>();
   #ended = false;
 
   constructor(options: PlaceOptions) {
@@ -133,7 +143,7 @@ export class Place implements MembershipPort {
     if (this.#doubts().length === 0) this.#release();
   }
 
-  /** Resolves when clients may come: the disk has been vouched for, or goes on under another name. */
+  /** Resolves when clients may come: the disk has been vouched for, or goes on under another name. Rejects if the replica ends first. */
   async settled(): Promise<void> {
     if (this.#brought !== null && this.#doubts().length > 0) {
       const inTime = await new Promise<boolean>((resolve) => {
@@ -149,6 +159,7 @@ export class Place implements MembershipPort {
         this.#options.reconnect();
       }
     }
+    if (this.#ended) throw new Error('the replica ends');
     await this.#store.resume();
   }
 
@@ -162,6 +173,7 @@ export class Place implements MembershipPort {
 
   stop(): void {
     this.#ended = true;
+    this.#release();
     this.#timer?.cancel();
   }
 
@@ -171,7 +183,7 @@ export class Place implements MembershipPort {
   }
 
   alarms(): readonly string[] {
-    return this.continues() === null ? [] : ['unvouchedDisk'];
+    return [...(this.continues() === null ? [] : ['unvouchedDisk']), ...(this.#away.size === 0 ? [] : ['memberAway'])];
   }
 
   /** Members that have not said that they durably hold all of `held`. */
@@ -201,6 +213,7 @@ export class Place implements MembershipPort {
 
   #look(): void {
     this.#doubt();
+    this.#evict();
     const { membership, replica } = this.#store;
     if (this.continues() === null) return;
     if (membership.doubtful) return this.#askSoon();
@@ -208,6 +221,28 @@ export class Place implements MembershipPort {
     const { self } = this.#store;
     membership.propose(joining({ id: self.id, name: self.name, slot: self.slot, incarnation: incarnationOf(replica.log), peerURLs: membership.place?.peerURLs ?? self.peerURLs, earlier: [] }))
       .then(() => this.#options.reconnect(), () => undefined);
+  }
+
+  /**
+   * A member that has been away for too long holds up what the others could forget: it loses its place, by a majority's consent, and may come back
+   * as a new incarnation. An alarm comes first. The time is counted anew after a restart.
+   */
+  #evict(): void {
+    const { clock, log, evictAfterMs, connected } = this.#options;
+    const { membership } = this.#store;
+    const now = clock.monotonicMs();
+    this.#away.clear();
+    if (evictAfterMs === 0 || this.#store.readiness !== 'ready') return;
+    for (const { id, name, standing } of membership.configuration.members) {
+      if (id === membership.self || standing !== 'voting') continue;
+      if (connected(id) || !this.#seenMs.has(id)) this.#seenMs.set(id, now);
+      const away = now - (this.#seenMs.get(id) ?? now);
+      if (away >= evictAfterMs * ALARM_SHARE) this.#away.add(name);
+      if (away < evictAfterMs || membership.doubtful) continue;
+      log.warn('a member has been away for too long: it is evicted if a majority agrees', { member: name, awayMs: away });
+      this.#seenMs.set(id, now - evictAfterMs * ALARM_SHARE);
+      membership.propose(evicting(id)).catch((error: unknown) => log.warn('the eviction was not decided', { member: name, error }));
+    }
   }
 
   /** What the newest configuration says of this replica. */

@@ -10,6 +10,10 @@ import type { Logger } from './host/log.ts';
 import { createHost } from './host/node-host.ts';
 import type { TlsMaterial } from './host/node-net.ts';
 import { nodeWorkers } from './host/workers.ts';
+import { adminRoutes } from './admin-routes.ts';
+import { Draining } from './draining.ts';
+import { limits } from './limits.ts';
+import { WriteAcks } from './write-acks.ts';
 import { identify, idOf } from './identity.ts';
 import { startReplication } from './replication.ts';
 import type { Replication } from './replication.ts';
@@ -68,6 +72,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
   const conflicts = new Map<string, number>();
 
   let replication: Replication | undefined;
+  const acks = new WriteAcks(host.clock, settings.writeAcks);
   const store = await openStore(host, {
     dataDir: settings.dataDir,
     identify: identify(settings, host, log),
@@ -80,6 +85,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
     watchProgressMs: settings.watchProgressNotify_ms,
     autoCompaction: settings.autoCompaction,
     onConflict: ({ rule }) => conflicts.set(rule, (conflicts.get(rule) ?? 0) + 1),
+    ...(settings.writeAcks > 1 ? { acknowledged: (clock: number) => acks.wait(clock) } : {}),
     journalObserver: telemetry.journal,
     peerReachable: (slot) => replication?.reachable(slot) ?? false,
     onFatal,
@@ -96,14 +102,28 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
     certificates?.close();
   };
 
+  const draining = new Draining({
+    serving,
+    log,
+    closeClients: (error) => api.closeAll(error),
+    handOverLeases() {
+      const others = store.membership.configuration.members.filter((member) => member.id !== store.self.id && (replication?.reachable(member.slot) ?? false));
+      return others[0] === undefined ? Promise.resolve(0) : store.leases.handOver(others[0].slot);
+    },
+    flushed: (withinMs, cancelled) => replication?.flushed(withinMs, cancelled) ?? Promise.resolve(false),
+    lacking: () => replication?.lacking() ?? [],
+  });
+  let api: ApiServer;
+
   try {
-    const api = new ApiServer({
+    api = new ApiServer({
       replica: { kv: store.kv, watch: store.watch, leases: store.leases, cluster: store.cluster, maintenance: store.maintenance, serving },
       clock: host.clock,
       log,
       versions: { etcd: ETCD_API_LEVEL, cluster: ETCD_API_LEVEL.replace(/\d+$/, '0'), edgestore: EDGESTORE_VERSION },
       observer: telemetry.calls,
       metrics: metricsPage(telemetry, log),
+      admin: adminRoutes({ store, replication: () => replication, draining, clock: host.clock, log }),
       gateway: settings.gateway,
       requestBytesMax: settings.maxRequest_bytes,
       concurrentStreamsMax: settings.maxConcurrentStreams,
@@ -120,11 +140,13 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
         watchers, watchStreams: streams, slowWatchers, pendingEvents, eventsSent, conflicts, connections: api.stats.connections, calls: api.stats.calls,
         alarms: [...store.maintenance.alarms().filter((alarm) => alarm.memberId === store.self.id).map((alarm) => alarm.type), ...(replication?.alarms() ?? [])],
         serving: serving.why === null,
+        drainState: draining.number,
       };
     });
 
-    const peers = await startReplication(settings, host, store, log, onFatal);
+    const peers = await startReplication({ ...settings, onReport: () => acks.reported() }, host, store, log, onFatal);
     replication = peers;
+    acks.holders = (clock) => peers.gossip.holders(clock);
     closing.push(() => peers.stop());
     telemetry.attachPeers(() => peers.peers());
     if (store.readiness !== 'ready') serving.refuse('catching up with the cluster');
@@ -132,7 +154,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
     closing.push(() => api.stop());
 
     const ready = peers.ready.then((how) => {
-      serving.serve();
+      if (draining.state === 'serving') serving.serve();
       return how;
     });
     return {
@@ -144,6 +166,8 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
       async stop() {
         serving.stop();
         await api.drain(DRAIN_MS);
+        acks.stop();
+        await peers.flushed(limits.flush_ms, () => peers.lacking().every((name) => !peers.peers().some((peer) => peer.name === name && peer.connected)));
         await close();
       },
     };

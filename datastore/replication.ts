@@ -13,7 +13,8 @@ import type { PeerFigures } from './telemetry/peers.ts';
 
 /** What replication is told at the start; the rest it learns from the membership. */
 export type ReplicationSettings = Pick<Settings, 'name' | 'slot' | 'dataDir' | 'joining' | 'clusterId' | 'memberId' | 'initialCluster' | 'listenPeerUrls'>
-  & Partial<Pick<Settings, 'writeAcks' | 'initialClusterToken' | 'evictAfter_ms'>>;
+  & Partial<Pick<Settings, 'writeAcks' | 'initialClusterToken' | 'evictAfter_ms'>>
+  & { readonly onReport?: () => void };
 
 export interface Replication {
   /** Resolves when this replica may serve; says why it may. */
@@ -26,6 +27,8 @@ export interface Replication {
   reachable(slot: number): boolean;
   /** Resolves when every other member durably holds all that is here now; false: not within the time. */
   flushed(withinMs: number, cancelled?: () => boolean): Promise<boolean>;
+  /** Members that do not durably hold all that is here, as far as it has been reported. */
+  lacking(): readonly string[];
   /** Sends what waits, tells the peers, closes the links. */
   stop(): Promise<void>;
 }
@@ -35,11 +38,13 @@ export async function startReplication(settings: ReplicationSettings, host: Host
   const { membership, self } = store;
   const { clock } = host;
   const alarms = new Set<string>();
-  const place = new Place({
+  const place: Place = new Place({
     store, clock, log,
     onFatal,
     dataDir: settings.dataDir,
     ask: (url) => encodedJoin(host, url, settings.initialClusterToken ?? '', store),
+    evictAfterMs: settings.evictAfter_ms ?? 0,
+    connected: (id) => gossip.connectedLog(id) !== null,
     reconnect: () => gossip.reconnect(),
   });
   const onAlarm = (alarm: GossipAlarm): void => {
@@ -50,7 +55,7 @@ export async function startReplication(settings: ReplicationSettings, host: Host
   const ready = store.readiness === 'ready';
   const joined = settings.joining || membership.number > 0;
   const state: MemberState = ready ? 'ready' : joined ? 'existing' : 'new';
-  const gossip = new Gossip({
+  const gossip: Gossip = new Gossip({
     clock,
     random: host.random,
     net: host.net,
@@ -64,6 +69,7 @@ export async function startReplication(settings: ReplicationSettings, host: Host
     onMember: (of, writes) => place.met(of, writes),
     heard: (hello) => place.heard(hello),
     membership: place,
+    onReport: () => settings.onReport?.(),
     ackWanted: (settings.writeAcks ?? 1) > 1,
   });
   membership.onChange(() => {
@@ -76,13 +82,17 @@ export async function startReplication(settings: ReplicationSettings, host: Host
     sendConfiguration: (to, bytes) => gossip.sendConfiguration(bytes, to),
     connectedLog: (id) => gossip.connectedLog(id),
   });
+  /** What must not be under way when the store is closed. */
+  let busy: Promise<void> = Promise.resolve();
   const serving = gossip.ready.then(async (how) => {
-    if (ready) await place.settled();
-    else await store.becomeReady(how === 'caught up' || membership.number > 0);
+    busy = ready ? place.settled() : store.becomeReady(how === 'caught up' || membership.number > 0);
+    await busy;
     return how;
   });
+  serving.catch(() => {});
+  // Nobody need be waited for.
+  if (store.single && state !== 'existing') await serving;
   place.run();
-  const others = (): readonly string[] => place.peers().map((peer) => peer.name);
   return {
     ready: serving,
     gossip,
@@ -92,12 +102,13 @@ export async function startReplication(settings: ReplicationSettings, host: Host
       const member = membership.configuration.members.find((m) => m.slot === of);
       return member !== undefined && gossip.connectedLog(member.id) !== null;
     },
+    lacking: () => place.lacking(store.replica.vector()),
     async flushed(withinMs, cancelled = () => false) {
       const deadline = clock.monotonicMs() + withinMs;
       await store.replica.flushed();
       const held = store.replica.vector();
       for (;;) {
-        const missing = others().length === 0 ? [] : place.lacking(held);
+        const missing = place.lacking(held);
         if (missing.length === 0) return true;
         if (clock.monotonicMs() >= deadline || cancelled()) {
           log.warn('not every member holds everything yet', { missing });
@@ -109,6 +120,7 @@ export async function startReplication(settings: ReplicationSettings, host: Host
     async stop() {
       place.stop();
       membership.stop();
+      await busy.catch(() => {});
       await gossip.stop();
     },
   };

@@ -1,7 +1,7 @@
 /** What the commands ask of a replica: gRPC by grpc-js, pages by HTTP. */
 import { readFileSync } from 'node:fs';
-import { get as httpGet } from 'node:http';
-import { get as httpsGet } from 'node:https';
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { Client, credentials } from '@grpc/grpc-js';
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import { ConfigError } from '../config/errors.ts';
@@ -34,21 +34,31 @@ function channelCredentials(endpoint: Endpoint, tls: ClientTls): ChannelCredenti
   return credentials.createSsl(read(tls.caFile) ?? null, read(tls.keyFile) ?? null, read(tls.certFile) ?? null);
 }
 
+interface Codec<T> {
+  encode(message: T): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): T;
+}
+
 /** Maintenance.Status. Rejects with gRPC's error text. */
-export async function fetchStatus(endpoint: Endpoint, tls: ClientTls, timeout_ms: number): Promise<StatusResponse> {
+export function fetchStatus(endpoint: Endpoint, tls: ClientTls, timeout_ms: number): Promise<StatusResponse> {
+  return call(endpoint, tls, '/etcdserverpb.Maintenance/Status', StatusRequest, StatusResponse, StatusRequest.create(), timeout_ms);
+}
+
+/** Any unary method. Rejects with gRPC's error text. */
+export async function call<Q, A>(endpoint: Endpoint, tls: ClientTls, path: string, request: Codec<Q>, response: Codec<A>, message: Q, timeout_ms: number): Promise<A> {
   const client = new Client(endpoint.address, channelCredentials(endpoint, tls));
   try {
-    return await new Promise<StatusResponse>((resolve, reject) => {
+    return await new Promise<A>((resolve, reject) => {
       client.makeUnaryRequest(
-        '/etcdserverpb.Maintenance/Status',
-        (request: StatusRequest) => Buffer.from(StatusRequest.encode(request).finish()),
-        (bytes: Buffer) => StatusResponse.decode(bytes),
-        StatusRequest.create(),
+        path,
+        (value: Q) => Buffer.from(request.encode(value).finish()),
+        (bytes: Buffer) => response.decode(bytes),
+        message,
         { deadline: Date.now() + timeout_ms },
-        (error, response) => {
+        (error, answer) => {
           if (error !== null) reject(new Error(error.details || error.message));
-          else if (response === undefined) reject(new Error('no answer'));
-          else resolve(response);
+          else if (answer === undefined) reject(new Error('no answer'));
+          else resolve(answer);
         },
       );
     });
@@ -63,11 +73,11 @@ export interface HttpAnswer {
 }
 
 /** A page of the client port, such as /readyz. */
-export function fetchPage(endpoint: Endpoint, tls: ClientTls, path: string, timeout_ms: number): Promise<HttpAnswer> {
+export function fetchPage(endpoint: Endpoint, tls: ClientTls, path: string, timeout_ms: number, method: 'GET' | 'POST' = 'GET'): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
-    const options = { timeout: timeout_ms, ca: read(tls.caFile), cert: read(tls.certFile), key: read(tls.keyFile) };
+    const options = { method, timeout: timeout_ms, ca: read(tls.caFile), cert: read(tls.certFile), key: read(tls.keyFile) };
     const url = `${endpoint.tls ? 'https' : 'http'}://${endpoint.address}${path}`;
-    const request = (endpoint.tls ? httpsGet : httpGet)(url, options, (response) => {
+    const request = (endpoint.tls ? httpsRequest : httpRequest)(url, options, (response) => {
       let body = '';
       response.setEncoding('utf8').on('data', (chunk: string) => { body += chunk; });
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
@@ -75,5 +85,6 @@ export function fetchPage(endpoint: Endpoint, tls: ClientTls, path: string, time
     });
     request.on('timeout', () => request.destroy(new Error(`no answer after ${timeout_ms} ms`)));
     request.on('error', reject);
+    request.end();
   });
 }

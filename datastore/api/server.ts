@@ -25,6 +25,8 @@ export interface ApiOptions {
   readonly observer?: CallObserver;
   /** Answers GET /metrics; absent: 404. */
   readonly metrics?: HttpHandler;
+  /** Commands of an administrator by method and path, on the client URLs; answered whether the replica serves or not. */
+  readonly admin?: ReadonlyMap<string, HttpHandler>;
   /** etcd: --enable-grpc-gateway. */
   readonly gateway: boolean;
   readonly requestBytesMax: number;
@@ -72,7 +74,7 @@ export class ApiServer {
     const refuse = ({ service }: Method) => (alwaysOn.has(service) ? null : replica.serving.refusal());
     const messageBytesMax = requestBytesMax + overheadBytes;
     const json = options.gateway ? gateway({ methods, clock, log, observer, refuse, messageBytesMax }) : null;
-    this.#http = router({ get, gateway: json }, log);
+    this.#http = router({ get, gateway: json, ...(options.admin === undefined ? {} : { admin: options.admin }) }, log);
     this.#grpc = new GrpcServer({
       clock,
       log,

@@ -32,6 +32,8 @@ export function helpText(): string {
   edgestore [serve] [flags]     run one replica (etcd's own flags start it too)
   edgestore dev                 run three replicas on this machine, to try
   edgestore status [flags]      ask replicas how they are
+  edgestore member COMMAND      list, add, update, remove, evict and force-remove replicas
+  edgestore drain [flags]       take a replica out of service without a loss
   edgestore version             print versions
   edgestore help                print this
 

@@ -164,6 +164,19 @@ export class Lessor implements Leases {
       .map(({ id }) => id);
   }
 
+  /** Another replica keeps the clocks of all leases from now on. Resolves when that is durable here. @returns how many there were */
+  async handOver(keeper: number): Promise<number> {
+    const slot = this.#ports.slot();
+    const kept = [...this.#book.all()].filter((lease) => lease.keeper === slot);
+    let durable = Promise.resolve();
+    for (let at = 0; at < kept.length; at += limits.lease_expire_batch) {
+      const writes = kept.slice(at, at + limits.lease_expire_batch).map(({ id, epoch, ttl }) => putRecord(id, { keeper, epoch: epoch + 1, ttl }));
+      durable = this.#ports.commit(writes).durable;
+    }
+    await durable;
+    return kept.length;
+  }
+
   exists(id: bigint): boolean {
     return this.#book.has(id);
   }

@@ -329,6 +329,8 @@ export class Replica {
   integrate(frame: Frame): IntegrateResult {
     const own = this.#ownLog();
     assert(this.#started, 'a started replica integrates');
+    // After learning of a removal: what that member held may still come through others (REPLICATION.md, rule 12).
+    if (this.#removed.includes(frame.sender)) return 'known';
     if (this.#flip !== null) return 'waiting';
     const updates = this.#logs.admit(frame, own);
     for (const report of frame.reports) this.reported(report);

@@ -29,6 +29,8 @@ export interface StoreOptions {
   readonly autoCompaction: AutoCompactionOptions;
   /** Whether that slot's replica has been heard of lately. */
   readonly peerReachable?: (slot: number) => boolean;
+  /** Called with the own log's clock when a write is durable here: resolves when it may be acknowledged. */
+  readonly acknowledged?: (clock: number) => Promise<void>;
   readonly onConflict?: (conflict: Conflict) => void;
   readonly journalObserver?: JournalObserver;
   /** The disk broke, or an invariant: the process must end. */

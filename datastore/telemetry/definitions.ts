@@ -94,6 +94,7 @@ export const definitions = {
     edgestore_merge_conflicts_total: ['counter', 'Concurrent writes to a key of which one was beaten, by the rule that decided. last-writer: the higher stamp.', ['rule']],
     edgestore_antientropy_runs_total: ['counter', 'Comparisons with the peer that were completed.', PEER],
     edgestore_full_syncs_total: ['counter', 'Whole states sent to the peer.', PEER],
+    edgestore_drain_state: ['gauge', '0: serving. 1: draining, clients are refused and others fetch what is here. 2: drained, all others hold everything.'],
     edgestore_digest_mismatch_total: ['counter', 'Comparisons that found equal vectors and different contents. Must stay 0.', PEER],
   }),
   ...define('Server', {

@@ -23,6 +23,8 @@ export interface StoreFigures {
   /** Of this replica, by etcd's names (NOSPACE). */
   readonly alarms: readonly string[];
   readonly serving: boolean;
+  /** 0 serving, 1 draining, 2 drained. */
+  readonly drainState: number;
 }
 
 export interface Identity {
@@ -54,6 +56,7 @@ export function storeMetrics(metrics: Metrics, figures: () => StoreFigures): voi
   metrics.read('edgestore_client_connections', () => figures().connections);
   metrics.read('edgestore_calls_in_flight', () => figures().calls);
   metrics.readEach('edgestore_alarm', () => figures().alarms.map((type) => [[type], 1] as const));
+  metrics.read('edgestore_drain_state', () => figures().drainState);
   metrics.read('etcd_server_has_leader', () => (figures().serving ? 1 : 0));
 }
 

@@ -5,11 +5,13 @@ import { type HttpHandler, type HttpRequest, type HttpResponse, sendError } from
 export interface Routes {
   /** By exact path; GET (and HEAD) only. */
   readonly get: ReadonlyMap<string, HttpHandler>;
+  /** By method and path, such as `POST /admin/drain`. No other origin's scripts are let in. */
+  readonly admin?: ReadonlyMap<string, HttpHandler>;
   /** Everything under /v3/; null: not served here. */
   readonly gateway: HttpHandler | null;
 }
 
-export function router({ get, gateway }: Routes, log: Logger): (request: HttpRequest, response: HttpResponse) => void {
+export function router({ get, admin, gateway }: Routes, log: Logger): (request: HttpRequest, response: HttpResponse) => void {
   return (request, response) => {
     try {
       route(request, response);
@@ -22,6 +24,8 @@ export function router({ get, gateway }: Routes, log: Logger): (request: HttpReq
   function route(request: HttpRequest, response: HttpResponse): void {
     const url = parse(request.url ?? '/');
     if (url === null) return sendError(response, 400, '400 Bad Request');
+    const command = admin?.get(`${request.method} ${url.pathname}`);
+    if (command !== undefined) return command(request, response, url);
     // etcd lets every origin in by default (--cors '*').
     response.setHeader('access-control-allow-origin', '*');
     response.setHeader('access-control-allow-methods', 'POST, GET, OPTIONS, PUT, DELETE');

@@ -1,0 +1,89 @@
+/**
+ * Taking a replica out of service, so that it can be removed without a loss.
+ *
+ *     serving ──drain──► draining ──every other member durably holds all that is here──► drained
+ *        ▲                  │                                                               │
+ *        └─────undrain──────┴───────────────────────────────────────────────────────────────┘
+ *
+ * From the first moment clients are refused with Unavailable, which sends them to another replica, and their connections are closed, so that each
+ * moves as a whole; watches resume there after a list. Leases get another keeper. A restart forgets a drain.
+ */
+import { errUnavailable } from './errors.ts';
+import type { EtcdError } from './errors.ts';
+import type { Logger } from './host/log.ts';
+import type { ServingState } from './serving.ts';
+
+export type DrainState = 'serving' | 'draining' | 'drained';
+
+export interface DrainPorts {
+  readonly serving: ServingState;
+  readonly log: Logger;
+  /** Ends every call and closes every client connection. */
+  closeClients(error: EtcdError): Promise<void>;
+  /** Others keep the leases from now on. @returns how many were handed over */
+  handOverLeases(): Promise<number>;
+  /** Resolves with true when every other member durably holds all that is here. */
+  flushed(withinMs: number, cancelled: () => boolean): Promise<boolean>;
+  /** Members that lack something. */
+  lacking(): readonly string[];
+}
+
+const LOOK_MS = 60_000;
+
+export class Draining {
+  readonly #ports: DrainPorts;
+  #state: DrainState = 'serving';
+  /** Which drain is under way: an older one has been cancelled. */
+  #run = 0;
+  #done: Promise<void> = Promise.resolve();
+
+  constructor(ports: DrainPorts) {
+    this.#ports = ports;
+  }
+
+  get state(): DrainState {
+    return this.#state;
+  }
+
+  /** For metrics. */
+  get number(): number {
+    return { serving: 0, draining: 1, drained: 2 }[this.#state];
+  }
+
+  lacking(): readonly string[] {
+    return this.#state === 'serving' ? [] : this.#ports.lacking();
+  }
+
+  /** Begins, or goes on. Resolves when it is over, be it that it was cancelled. */
+  drain(): Promise<void> {
+    if (this.#state !== 'serving') return this.#done;
+    this.#state = 'draining';
+    this.#done = this.#drain(++this.#run);
+    return this.#done;
+  }
+
+  /** Clients are served again. */
+  undrain(): void {
+    if (this.#state === 'serving') return;
+    this.#run++;
+    this.#state = 'serving';
+    this.#ports.serving.serve();
+    this.#ports.log.warn('the drain is cancelled');
+  }
+
+  async #drain(run: number): Promise<void> {
+    const { serving, log } = this.#ports;
+    const cancelled = (): boolean => run !== this.#run;
+    log.warn('draining: clients are sent away');
+    serving.refuse('draining');
+    await this.#ports.closeClients(errUnavailable('draining'));
+    const leases = await this.#ports.handOverLeases();
+    log.info('leases handed over', { leases });
+    while (!cancelled()) {
+      if (!(await this.#ports.flushed(LOOK_MS, cancelled)) || cancelled()) continue;
+      this.#state = 'drained';
+      log.warn('drained: every other member durably holds all that is here');
+      return;
+    }
+  }
+}
