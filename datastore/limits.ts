@@ -41,6 +41,8 @@ export const limits = {
   watch_message_bytes: 1_048_576,
   /** Changes that one slice of reading history takes. */
   watch_slice_changes: 1_024,
+  /** A batch of more changes is not handed out at once: all watchers read it from history. */
+  watch_batch_changes: 8_192,
   /** How long one batch may be handed out in one turn; who has not got it then reads it from history, in slices. */
   watch_fan_out_ms: 15,
   /** A new watcher that is at most this many changes behind is brought up at once. */

@@ -1,6 +1,7 @@
 import BTreeModule from 'sorted-btree';
 import { errCompacted, errFutureRev } from '../errors.ts';
 import type { Clock } from '../host/host.ts';
+import { limits } from '../limits.ts';
 import { assert } from '../replica/assert.ts';
 import type { Key, Record, RecordSink, RecordWrite, Write } from '../replica/types.ts';
 import { Space } from '../replica/types.ts';
@@ -200,7 +201,10 @@ export class Keyspace implements RecordSink {
     const changes: Change[] = [];
     const history = this.#history;
     const end = history.position(revision + 1);
-    for (let position = history.position(from); position < end; position++) changes.push(this.#change(history.at(position)));
+    let position = history.position(from);
+    // What a peer had to tell after a while: what each key was before is worked out only if somebody asks.
+    const one = end - position > limits.watch_batch_changes ? (version: Version) => this.#lazyChange(version) : (version: Version) => this.#change(version);
+    for (; position < end; position++) changes.push(one(history.at(position)));
     for (const listener of this.#listeners) listener(changes, revision);
   }
 
@@ -372,6 +376,18 @@ export class Keyspace implements RecordSink {
       type: version.deleted ? 'delete' : 'put',
       kv: version,
       prev: entry === undefined ? null : entry.before(version),
+      revision: version.modRevision,
+    };
+  }
+
+  #lazyChange(version: Version): Change {
+    const prev = (): KeyValue | null => this.#change(version).prev;
+    return {
+      type: version.deleted ? 'delete' : 'put',
+      kv: version,
+      get prev() {
+        return prev();
+      },
       revision: version.modRevision,
     };
   }

@@ -160,10 +160,22 @@ export class Hub implements WatchHub {
     for (const watcher of stream.watchers.values()) if (watcher.state === 'blocked') this.place(watcher);
   }
 
+  /** A batch too large for one turn, all that a peer had to tell after a while: every watcher reads it from history, in slices. */
+  #readLater(): void {
+    for (const stream of this.#streams) {
+      for (const watcher of stream.watchers.values()) {
+        if (watcher.state !== 'synced' || watcher.subject === null) continue;
+        this.#take(watcher);
+        this.#catchUp.add(watcher);
+      }
+    }
+  }
+
   #fanOut(changes: readonly Change[], revision: number): void {
     if (revision < this.fanned) throw new Error('the visible revision went back');
     this.#changesSeen += changes.length;
-    if (changes.length > 0 && this.#synced.size > 0) {
+    if (changes.length > limits.watch_batch_changes) this.#readLater();
+    else if (changes.length > 0 && this.#synced.size > 0) {
       const overBudget = this.budget(limits.watch_fan_out_ms);
       deliver(this.#synced.group(changes), revision, limits.watch_message_bytes, {
         admit: (watcher) => {
