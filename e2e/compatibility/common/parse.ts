@@ -44,7 +44,10 @@ export function parseGoTest(output: string): TestResult[] {
   }
   const ended = new Set(results.map((result) => result.name));
   for (const name of began.filter((test) => !ended.has(test))) {
-    results.push({ name, status: 'fail', seconds: 0, reason: reasonOf(output.split('\n'), 'no result: ') });
+    // What it logged itself, if that says anything; else what ended the run, which may be another subtest's doing.
+    const own = reasonOf(printed.get(name) ?? []);
+    const panic = /^(?:panic|fatal error): .*$/m.exec(output)?.[0] ?? 'the test binary ended';
+    results.push({ name, status: 'fail', seconds: 0, reason: own !== '' ? own : `no result: ${panic.slice(0, 200)}` });
   }
   // A failed subtest says why; what is left for the test around it is noise.
   const failed = results.filter((result) => result.status === 'fail');
@@ -52,7 +55,7 @@ export function parseGoTest(output: string): TestResult[] {
 }
 
 /** The line that says most: what testify compared, a panic, or the last line that a test file logged. */
-function reasonOf(lines: readonly string[], prefix = ''): string {
+function reasonOf(lines: readonly string[]): string {
   const clean = lines.map((line) => line.trim());
   const error = clean.findIndex((line) => /^Error:\s/.test(line));
   const panic = clean.find((line) => line.startsWith('panic:') || line.startsWith('fatal error:'));
@@ -68,7 +71,7 @@ function reasonOf(lines: readonly string[], prefix = ''): string {
   // The suite's helper that runs programs says a lot; what the program said is what matters, without its time and addresses.
   const said = programError(`${reason}\n${reason.includes('EXPECT_DEBUG') ? lines.join('\n') : ''}`);
   reason = (said ?? reason).replace(/\s+/g, ' ');
-  return `${prefix}${reason}`.slice(0, REASON_MAX_CHARS);
+  return reason.slice(0, REASON_MAX_CHARS);
 }
 
 /** The server's error in its log if it could not start, else the error that etcdctl got from it. */
