@@ -109,7 +109,7 @@ describe('unary', () => {
     await h.close();
     h = await Harness.start({ observer: { started() {}, received() {}, sent() {}, handled: ({ name }, code) => handled.push([name, code]) } });
     h.replica.gate = () => new Promise((resolve) => (release = resolve));
-    await expect(call(h.client(), put, putOf('a', 'b'), { deadline: new Date(Date.now() + 50) })).rejects.toMatchObject({ code: Code.DEADLINE_EXCEEDED });
+    await expect(call(h.client(), put, putOf('a', 'b'), { deadline: new Date(Date.now() + 1_000) })).rejects.toMatchObject({ code: Code.DEADLINE_EXCEEDED });
     await until(() => handled.length === 1);
     expect([[['Put', Code.DEADLINE_EXCEEDED]], [['Put', Code.CANCELLED]]]).toContainEqual(handled);
     release();

@@ -40,7 +40,7 @@ class Lab extends EventEmitter {
         concurrentStreamsMax,
         pingMinMs: lab.pingMinMs,
         nowMs: () => lab.now,
-        closed: (error) => (lab.error = error),
+        closed: (error) => void (lab.error = error),
         open: (stream, headers) => {
           const o: Opened = { stream, headers, body: [], ended: false, closed: false };
           lab.opened.push(o);
@@ -76,7 +76,12 @@ class Lab extends EventEmitter {
   }
 
   request(stream: number, end = true): void {
-    this.send(Frame.HEADERS, end ? 5 : 4, stream, encodeHeaders([[':method', 'POST'], [':path', `/${stream}`]]));
+    this.send(Frame.HEADERS, end ? 5 : 4, stream, encodeHeaders([[':method', 'POST'], [':scheme', 'http'], [':path', `/${stream}`]]));
+  }
+
+  /** A request with more fields. */
+  fields(stream: number, more: [string, string][], end = true): void {
+    this.send(Frame.HEADERS, end ? 5 : 4, stream, encodeHeaders([[':method', 'POST'], [':scheme', 'http'], [':path', `/${stream}`], ...more]));
   }
 
   of(type: number, stream?: number) {
@@ -123,7 +128,7 @@ describe('streams', () => {
 
   test('headers in CONTINUATION frames, with priority and padding', async () => {
     const lab = await Lab.start();
-    const block = encodeHeaders([[':method', 'POST'], [':path', '/x'], ['long', 'y'.repeat(20_000)]]);
+    const block = encodeHeaders([[':method', 'POST'], [':scheme', 'http'], [':path', '/x'], ['long', 'y'.repeat(20_000)]]);
     lab.send(Frame.HEADERS, 8 | 32, 1, Buffer.concat([Buffer.from([2]), Buffer.alloc(5), block.subarray(0, 10), Buffer.alloc(2)]));
     lab.send(Frame.CONTINUATION, 0, 1, block.subarray(10, 12_000));
     lab.send(Frame.CONTINUATION, 4, 1, block.subarray(12_000));
@@ -140,13 +145,13 @@ describe('streams', () => {
     expect(String(Buffer.concat(lab.opened[0]!.body))).toBe('body');
   });
 
-  test('a reset ends the stream, and late frames on it are ignored', async () => {
-    const lab = await Lab.start();
+  test('what was under way to a stream that this side ended is ignored', async () => {
+    const lab = await Lab.start((o) => o.stream.reset(ErrorCode.CANCEL));
     lab.request(1, false);
-    lab.send(Frame.RST_STREAM, 0, 1, uint32(ErrorCode.CANCEL));
     await until(() => lab.opened[0]?.closed === true);
     lab.send(Frame.DATA, 0, 1, Buffer.from('late'));
     lab.send(Frame.WINDOW_UPDATE, 0, 1, uint32(5));
+    lab.send(Frame.HEADERS, 5, 1, encodeHeaders([['late', 'trailers']]));
     lab.request(3);
     await until(() => lab.opened.length === 2);
     expect(lab.opened[0]!.body).toEqual([]);
@@ -252,12 +257,90 @@ describe('peers that break the protocol', () => {
     ['SETTINGS of another size', ErrorCode.FRAME_SIZE_ERROR, (lab) => lab.send(Frame.SETTINGS, 0, 0, Buffer.alloc(7))],
     ['a frame that is too large', ErrorCode.FRAME_SIZE_ERROR, (lab) => lab.send(Frame.DATA, 0, 1, Buffer.alloc(20_000))],
     ['empty frames without end', ErrorCode.ENHANCE_YOUR_CALM, (lab) => (lab.request(1, false), Array.from({ length: 10_002 }, () => lab.send(Frame.DATA, 0, 1)))],
+    ['DATA after the client’s own reset', ErrorCode.STREAM_CLOSED, (lab) => (lab.request(1, false), lab.send(Frame.RST_STREAM, 0, 1, uint32(8)), lab.send(Frame.DATA, 0, 1))],
+    ['HEADERS after the client’s own reset', ErrorCode.STREAM_CLOSED, (lab) => (lab.request(1, false), lab.send(Frame.RST_STREAM, 0, 1, uint32(8)), lab.request(1))],
+    ['a stream id that was left out', ErrorCode.PROTOCOL_ERROR, (lab) => (lab.request(5), lab.request(3))],
+    ['SETTINGS without end', ErrorCode.ENHANCE_YOUR_CALM, (lab) => Array.from({ length: 1_100 }, (_, i) => lab.send(Frame.SETTINGS, 0, 0, setting(4, 1 + (i % 2))))],
+    ['single bytes of a header block without end', ErrorCode.ENHANCE_YOUR_CALM, (lab) => (lab.send(Frame.HEADERS, 0, 1), Array.from({ length: 100 }, () => lab.send(Frame.CONTINUATION, 0, 1, Buffer.alloc(1))))],
+    ['a window that SETTINGS make too large', ErrorCode.FLOW_CONTROL_ERROR, (lab) => (lab.request(1, false), lab.send(Frame.WINDOW_UPDATE, 0, 1, uint32(100_000)), lab.send(Frame.SETTINGS, 0, 0, setting(4, 0x7fffffff)))],
+    ['a small block that stands for a large list', ErrorCode.ENHANCE_YOUR_CALM, (lab) => lab.send(Frame.HEADERS, 4, 1, Buffer.concat([Buffer.from('4001617fa11e', 'hex'), Buffer.alloc(4_000, 'x'), Buffer.alloc(40, 0xbe)]))],
+    ['a compression table that grows', ErrorCode.COMPRESSION_ERROR, (lab) => lab.send(Frame.HEADERS, 5, 1, Buffer.from('3fe23f', 'hex'))],
+    ['a compression table changed in the middle of a block', ErrorCode.COMPRESSION_ERROR, (lab) => lab.send(Frame.HEADERS, 5, 1, Buffer.from('8220', 'hex'))],
+    ['resets that the client makes the server send', ErrorCode.ENHANCE_YOUR_CALM, (lab) => Array.from({ length: 10_100 }, (_, i) => (lab.request(2 * i + 1, false), lab.send(Frame.WINDOW_UPDATE, 0, 2 * i + 1, uint32(0))))],
   ])('%s', async (_what, code, act) => {
     const lab = await Lab.start();
     act(lab);
     expect(await lab.gone()).toBe(code);
     expect(lab.error).toBeInstanceOf(Error);
     expect(lab.opened.every(({ closed }) => closed)).toBe(true);
+  });
+
+  test.each<[string, ErrorCode, (lab: Lab) => void]>([
+    ['DATA after the end', ErrorCode.STREAM_CLOSED, (lab) => (lab.request(1), lab.send(Frame.DATA, 0, 1, Buffer.from('x')))],
+    ['HEADERS after the end', ErrorCode.STREAM_CLOSED, (lab) => (lab.request(1), lab.request(1))],
+    ['HEADERS in the middle', ErrorCode.PROTOCOL_ERROR, (lab) => (lab.request(1, false), lab.request(1, false))],
+    ['less DATA than content-length says', ErrorCode.PROTOCOL_ERROR, (lab) => (lab.fields(1, [['content-length', '2']], false), lab.send(Frame.DATA, 1, 1, Buffer.from('x')))],
+    ['more DATA than content-length says', ErrorCode.PROTOCOL_ERROR, (lab) => (lab.fields(1, [['content-length', '2']], false), lab.send(Frame.DATA, 0, 1, Buffer.from('xyz')))],
+    ['a name in upper case', ErrorCode.PROTOCOL_ERROR, (lab) => lab.fields(1, [['X', 'y']])],
+    ['a line break in a value', ErrorCode.PROTOCOL_ERROR, (lab) => lab.fields(1, [['x', 'y\r\nz: 1']])],
+    ['a field of HTTP/1.1', ErrorCode.PROTOCOL_ERROR, (lab) => lab.fields(1, [['connection', 'close']])],
+    ['a pseudo header field twice', ErrorCode.PROTOCOL_ERROR, (lab) => lab.fields(1, [[':path', '/again']])],
+    ['a pseudo header field after others', ErrorCode.PROTOCOL_ERROR, (lab) => lab.fields(1, [['x', 'y'], [':authority', 'z']])],
+    ['a window of one stream that is too large', ErrorCode.FLOW_CONTROL_ERROR, (lab) => (lab.request(1, false), lab.send(Frame.WINDOW_UPDATE, 0, 1, uint32(0x7fffffff)))],
+  ])('%s ends the stream, not the connection', async (_what, code, act) => {
+    const lab = await Lab.start();
+    act(lab);
+    await until(() => lab.of(Frame.RST_STREAM, 1).length > 0);
+    expect(lab.of(Frame.RST_STREAM, 1)[0]!.payload.readUInt32BE()).toBe(code);
+    lab.request(3);
+    await until(() => lab.opened.some(({ headers }) => headers[':path'] === '/3'));
+    expect(lab.opened.filter(({ closed }) => !closed)).toHaveLength(1);
+  });
+
+  test('answers that wait for a client are bounded: then requests are refused', async () => {
+    const body = Buffer.alloc(16 * 1_048_576);
+    const lab = await Lab.start((o) => (o.stream.headers(ok, false), o.stream.data(body)));
+    for (let i = 0; i < 20; i++) lab.request(2 * i + 1);
+    await until(() => lab.of(Frame.RST_STREAM).length === 3);
+    expect(lab.of(Frame.RST_STREAM)[0]).toMatchObject({ stream: 35, payload: uint32(ErrorCode.REFUSED_STREAM) });
+    for (const { stream } of lab.opened) stream.reset(ErrorCode.CANCEL);
+    expect(lab.connection.waitingBytes).toBe(0);
+  });
+
+  test('the head of answers does not wait in a queue: who does not read it is sent away', async () => {
+    const big = encodeHeaders([[':status', '200'], ['x', 'y'.repeat(15_000)]]);
+    const lab = await Lab.start((o) => o.stream.headers(big, true));
+    lab.client.pause();
+    for (let i = 0; i < 3_000; i++) lab.request(2 * i + 1);
+    await until(() => lab.error !== undefined);
+    expect(String(lab.error)).toContain('answers are not read');
+  });
+
+  test('one byte of window at a time, with many streams waiting', async () => {
+    const lab = await Lab.start(answer(Buffer.alloc(1_000)), 100_000);
+    for (let i = 0; i < 2_000; i++) lab.request(2 * i + 1);
+    await until(() => lab.opened.length === 2_000 && lab.received() === 65_535);
+    for (let i = 0; i < 2_000; i++) lab.send(Frame.WINDOW_UPDATE, 0, 0, uint32(1));
+    await until(() => lab.received() === 67_535);
+  });
+
+  test('valid traffic, changed in single bytes, never throws (seed 12)', async () => {
+    const r = new TestRandom(12);
+    for (let i = 0; i < 40; i++) {
+      const lab = await Lab.start((o) => r.below(2) === 0 && answer(r.bytes(100))(o));
+      const frame = (type: number, flags: number, stream: number, payload: Buffer) => Buffer.concat([Buffer.from([0, payload.length >> 8, payload.length & 255, type, flags, 0, 0, 0, stream]), payload]);
+      const valid = Buffer.concat(Array.from({ length: 10 }, (_, j) => Buffer.concat([
+        frame(Frame.HEADERS, 4, 2 * j + 1, encodeHeaders([[':method', 'POST'], [':scheme', 'http'], [':path', '/x'], ['te', 'trailers']])),
+        frame(Frame.WINDOW_UPDATE, 0, 2 * j + 1, uint32(100)),
+        frame(Frame.SETTINGS, 0, 0, setting(4, 1_000 + j)),
+        frame(Frame.DATA, r.below(2), 2 * j + 1, Buffer.alloc(50)),
+      ])));
+      for (let j = r.below(4); j >= 0; j--) valid[r.below(valid.length)] = r.below(256);
+      lab.client.write(valid);
+      lab.client.end();
+      await until(() => lab.client.destroyed || lab.error !== undefined);
+      expect(lab.opened.every(({ closed }) => closed)).toBe(true);
+    }
   });
 
   test('rapid resets', async () => {

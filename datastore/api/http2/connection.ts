@@ -27,7 +27,17 @@ const streamWindowBytes = 1_048_576;
 const connectionWindowBytes = 8 * 1_048_576;
 /** Largest header list; a block comes in few frames. */
 const headerListBytes = 65_536;
-/** Answers to SETTINGS and PING that may wait for a peer which does not read. */
+/** A block of that list comes in five frames at most, if they are full. */
+const continuationsMax = 64;
+/** Most streams that one connection may have open, whatever the option says: each costs memory even if nothing is asked. */
+const streamsMax = 100_000;
+/** Answers that may wait for one peer. Beyond it new requests are refused, which clients try again. */
+const waitingMax = 256 * 1_048_576;
+/** Streams whose late frames are expected, because this side ended them first; older ones are forgotten. */
+const lateMax = 1_000;
+/** Gaps in the peer's stream ids that are remembered. */
+const skippedMax = 32;
+/** Answers to SETTINGS and PING, and headers, that may wait for a peer which does not read. */
 const unsentMax = 16 * 1_048_576;
 const empty = Buffer.alloc(0);
 /** Connections that have something to flush in this turn. */
@@ -57,6 +67,18 @@ export class Connection {
   #peerFrameBytes = defaultFrameBytes;
   #received = 0;
   #lastStream = 0;
+  /** What GOAWAY said; later streams were not processed. */
+  #lastTaken = windowBytesMax;
+  /** Ended here before the peer had ended them, oldest first: what was under way to them is no fault. */
+  readonly #late = new Set<number>();
+  /** All streams up to this one count as `#late`: too many to remember. */
+  #lateUpTo = 0;
+  /** Stream ids that the peer left out: [first, last]. They can never be used. */
+  #skipped: [number, number][] = [];
+  /** Bytes that wait in the queues of all streams. */
+  waitingBytes = 0;
+  readonly #streamsMax: number;
+  #settled = false;
   /** A header block that continues in the next frame. */
   #partial: { stream: number; endStream: boolean; blocks: Buffer[]; bytes: number } | null = null;
   #leaving = false;
@@ -68,10 +90,11 @@ export class Connection {
   constructor(socket: Duplex, options: ConnectionOptions) {
     this.socket = socket;
     this.#options = options;
+    this.#streamsMax = Math.min(options.concurrentStreamsMax, streamsMax);
     this.#output = new Output(socket, schedule);
     this.#guard = new Guard(options.nowMs, options.pingMinMs);
     const settings = [
-      [Setting.MAX_CONCURRENT_STREAMS, options.concurrentStreamsMax],
+      [Setting.MAX_CONCURRENT_STREAMS, this.#streamsMax],
       [Setting.INITIAL_WINDOW_SIZE, streamWindowBytes],
       [Setting.MAX_HEADER_LIST_SIZE, headerListBytes],
     ] as const;
@@ -161,10 +184,37 @@ export class Connection {
   }
 
   reset(stream: Stream, code: ErrorCode): void {
+    if (!stream.remoteEnded) this.#expectLate(stream.id);
+    this.#sendReset(stream.id, code);
+    this.forget(stream);
+  }
+
+  #sendReset(id: number, code: ErrorCode): void {
     const payload = Buffer.alloc(4);
     payload.writeUInt32BE(code);
-    this.#output.frame(Frame.RST_STREAM, 0, stream.id, payload);
-    this.forget(stream);
+    this.#output.frame(Frame.RST_STREAM, 0, id, payload);
+  }
+
+  /** Ends a stream because of what the peer did; it may not do that without end. */
+  #fault(id: number, code: ErrorCode): void {
+    this.#guard.reset();
+    const stream = this.#streams.get(id);
+    if (stream !== undefined) this.reset(stream, code);
+    else this.#sendReset(id, code);
+  }
+
+  #expectLate(id: number): void {
+    this.#late.add(id);
+    if (this.#late.size <= lateMax) return;
+    const oldest = this.#late.values().next().value!;
+    this.#late.delete(oldest);
+    this.#lateUpTo = Math.max(this.#lateUpTo, oldest);
+  }
+
+  /** DATA or HEADERS on a stream that is over. */
+  #afterEnd(id: number): void {
+    if (this.#late.has(id) || id <= this.#lateUpTo || id > this.#lastTaken) return;
+    throw new ConnectionError(ErrorCode.STREAM_CLOSED, 'a frame on a closed stream');
   }
 
   /** The stream is over on both sides. */
@@ -187,7 +237,8 @@ export class Connection {
       this.#goAway(error.code, error.message);
       this.#output.flush();
       this.#end(error);
-      this.socket.end(() => this.socket.destroy());
+      // What the peer still sends is read and dropped: closing over unread bytes would make the kernel drop the GOAWAY.
+      this.socket.end();
     }
   }
 
@@ -201,6 +252,10 @@ export class Connection {
   #frame(type: number, flags: number, id: number, payload: Buffer): void {
     if (this.#ended) return;
     if (this.#partial !== null && (type !== Frame.CONTINUATION || id !== this.#partial.stream)) throw protocol('a header block was interrupted');
+    if (!this.#settled) {
+      if (type !== Frame.SETTINGS || (flags & Flag.ACK) !== 0) throw protocol('SETTINGS must come first');
+      this.#settled = true;
+    }
     if (type === Frame.DATA) this.#dataFrame(flags, id, payload);
     else if (type === Frame.HEADERS) this.#headersFrame(flags, id, payload);
     else if (type === Frame.CONTINUATION) this.#continuation(flags, payload);
@@ -209,7 +264,9 @@ export class Connection {
     else if (type === Frame.SETTINGS) this.#settings(flags, id, payload);
     else if (type === Frame.PING) this.#ping(flags, id, payload);
     else if (type === Frame.PUSH_PROMISE) throw protocol('clients do not push');
-    // PRIORITY, GOAWAY and unknown frames: nothing to do. A leaving client closes by itself.
+    else if (type === Frame.PRIORITY) this.#priority(id, payload);
+    else if (type === Frame.GOAWAY && id !== 0) throw protocol('GOAWAY on a stream');
+    // GOAWAY and unknown frames: nothing to do. A leaving client closes by itself.
   }
 
   #dataFrame(flags: number, id: number, payload: Buffer): void {
@@ -223,7 +280,13 @@ export class Connection {
       this.#windowUpdate(0, this.#received);
       this.#received = 0;
     }
-    if (stream === undefined || stream.remoteEnded) return;
+    const data = flags & Flag.PADDED ? unpad(payload) : payload;
+    if (stream === undefined) return this.#afterEnd(id);
+    if (stream.remoteEnded) return this.#fault(id, ErrorCode.STREAM_CLOSED);
+    if (stream.lengthLeft >= 0) {
+      stream.lengthLeft -= data.length;
+      if (stream.lengthLeft < 0 || (end && stream.lengthLeft > 0)) return this.#fault(id, ErrorCode.PROTOCOL_ERROR);
+    }
     stream.received += payload.length;
     if (stream.received > streamWindowBytes) throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, 'more DATA than allowed');
     if (end) stream.remoteEnded = true;
@@ -231,7 +294,6 @@ export class Connection {
       this.#windowUpdate(id, stream.received);
       stream.received = 0;
     }
-    const data = flags & Flag.PADDED ? unpad(payload) : payload;
     if (data.length > 0) stream.handler?.data(data);
     if (end && !stream.closed) stream.handler?.halfClosed();
   }
@@ -241,6 +303,7 @@ export class Connection {
     let block = flags & Flag.PADDED ? unpad(payload) : payload;
     if (flags & Flag.PRIORITY) {
       if (block.length < 5) throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, 'HEADERS too short');
+      if ((block.readUInt32BE() & windowBytesMax) === id) throw protocol('a stream that depends on itself');
       block = block.subarray(5);
     }
     const endStream = (flags & Flag.END_STREAM) !== 0;
@@ -254,7 +317,7 @@ export class Connection {
     if (payload.length === 0) this.#guard.emptyFrame();
     partial.blocks.push(payload);
     partial.bytes += payload.length;
-    if (partial.bytes > headerListBytes) throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, 'header block too large');
+    if (partial.bytes > headerListBytes || partial.blocks.length > continuationsMax) throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, 'header block too large');
     if ((flags & Flag.END_HEADERS) === 0) return;
     this.#partial = null;
     this.#headers(partial.stream, partial.endStream, Buffer.concat(partial.blocks));
@@ -262,33 +325,60 @@ export class Connection {
 
   #headers(id: number, endStream: boolean, block: Buffer): void {
     // Decoded in any case: the tables depend on every block.
-    const headers = this.#hpack.decode(block);
-    if (id <= this.#lastStream) {
-      const stream = this.#streams.get(id);
-      // Trailers of a request; or a stream that this side has ended already.
-      if (stream === undefined || stream.remoteEnded) return;
-      if (!endStream) throw protocol('HEADERS in the middle of a stream');
-      stream.remoteEnded = true;
-      stream.handler?.halfClosed();
-      return;
-    }
+    const { headers, fault } = this.#hpack.decode(block);
+    if (id <= this.#lastStream) return this.#laterHeaders(id, endStream, headers, fault);
+    if (id !== this.#lastStream + 2) this.#skip(this.#lastStream + 2 - (this.#lastStream === 0 ? 1 : 0), id - 2);
     this.#lastStream = id;
     // What comes after GOAWAY was not processed, and the client knows.
     if (this.#leaving) return;
+    // Headers of answers do not wait in a queue.
+    if (this.#output.full && this.#output.pending > unsentMax) throw unread();
     const stream = new Stream(this, id, this.#peerStreamWindow);
-    if (this.#streams.size >= this.#options.concurrentStreamsMax) return this.#refuse(stream, ErrorCode.REFUSED_STREAM);
-    if (headers[':method'] === undefined || headers[':path'] === undefined) return this.#refuse(stream, ErrorCode.PROTOCOL_ERROR);
-    this.#streams.set(id, stream);
     stream.remoteEnded = endStream;
+    if (this.#streams.size >= this.#streamsMax || this.waitingBytes > waitingMax) return this.#refuse(stream, ErrorCode.REFUSED_STREAM);
+    if (fault !== '' || !isRequest(headers)) return this.#refuse(stream, ErrorCode.PROTOCOL_ERROR);
+    const length = headers['content-length'];
+    if (length !== undefined) {
+      if (!/^\d{1,15}$/.test(length) || (endStream && Number(length) !== 0)) return this.#refuse(stream, ErrorCode.PROTOCOL_ERROR);
+      stream.lengthLeft = Number(length);
+    }
+    this.#streams.set(id, stream);
     const handler = this.#options.open(stream, headers);
     stream.handler = handler;
     if (stream.closed) handler.closed();
     else if (endStream) handler.halfClosed();
   }
 
+  /** Trailers of a request; or HEADERS that may not be. */
+  #laterHeaders(id: number, endStream: boolean, headers: Headers, fault: string): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) {
+      if (this.#skipped.some(([first, last]) => id >= first && id <= last)) throw protocol('a stream id smaller than the last');
+      return this.#afterEnd(id);
+    }
+    if (stream.remoteEnded) return this.#fault(id, ErrorCode.STREAM_CLOSED);
+    const pseudo = headers[':method'] ?? headers[':path'] ?? headers[':scheme'] ?? headers[':authority'];
+    if (!endStream || fault !== '' || pseudo !== undefined || stream.lengthLeft > 0) return this.#fault(id, ErrorCode.PROTOCOL_ERROR);
+    stream.remoteEnded = true;
+    stream.handler?.halfClosed();
+  }
+
+  #skip(first: number, last: number): void {
+    if (first > last) return;
+    this.#skipped.push([first, last]);
+    if (this.#skipped.length > skippedMax) this.#skipped.shift();
+  }
+
   #refuse(stream: Stream, code: ErrorCode): void {
     this.#guard.reset();
     this.reset(stream, code);
+  }
+
+  /** Priorities are not used, but they have a form. */
+  #priority(id: number, payload: Buffer): void {
+    if (id === 0) throw protocol('PRIORITY without a stream');
+    if (payload.length !== 5) throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, 'PRIORITY of another size');
+    if ((payload.readUInt32BE() & windowBytesMax) === id) throw protocol('a stream that depends on itself');
   }
 
   #windowFrame(id: number, payload: Buffer): void {
@@ -303,10 +393,10 @@ export class Connection {
     }
     if (id > this.#lastStream) throw protocol('WINDOW_UPDATE on an idle stream');
     const stream = this.#streams.get(id);
+    if (increment === 0) return this.#fault(id, ErrorCode.PROTOCOL_ERROR);
     if (stream === undefined) return;
     stream.window += increment;
-    if (increment === 0) this.reset(stream, ErrorCode.PROTOCOL_ERROR);
-    else if (stream.window > windowBytesMax) this.reset(stream, ErrorCode.FLOW_CONTROL_ERROR);
+    if (stream.window > windowBytesMax) this.#fault(id, ErrorCode.FLOW_CONTROL_ERROR);
     else this.pump(stream);
   }
 
@@ -321,24 +411,38 @@ export class Connection {
 
   #settings(flags: number, id: number, payload: Buffer): void {
     if (id !== 0) throw protocol('SETTINGS on a stream');
-    if (flags & Flag.ACK) return;
+    if (flags & Flag.ACK) {
+      if (payload.length !== 0) throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, 'SETTINGS with ACK and a payload');
+      return;
+    }
+    this.#guard.settings();
+    let windowBytes = this.#peerStreamWindow;
     if (payload.length % 6 !== 0) throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, 'SETTINGS of another size');
     for (let at = 0; at < payload.length; at += 6) {
       const value = payload.readUInt32BE(at + 2);
       const setting = payload.readUInt16BE(at);
       if (setting === Setting.INITIAL_WINDOW_SIZE) {
         if (value > windowBytesMax) throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, 'window too large');
-        const change = value - this.#peerStreamWindow;
-        this.#peerStreamWindow = value;
-        for (const stream of this.#streams.values()) stream.window += change;
+        windowBytes = value;
       } else if (setting === Setting.MAX_FRAME_SIZE) {
         if (value < defaultFrameBytes || value > 0xffffff) throw protocol('no such frame size');
         // Larger frames gain nothing, and make others wait longer.
         this.#peerFrameBytes = Math.min(value, 65_536);
-      }
+      } else if (setting === Setting.ENABLE_PUSH && value > 1) throw protocol('no such value of ENABLE_PUSH');
     }
     this.#answer(Frame.SETTINGS, empty);
-    for (const stream of [...this.#streams.values()]) this.pump(stream);
+    if (windowBytes !== this.#peerStreamWindow) this.#widen(windowBytes);
+  }
+
+  /** Changes the windows of all streams. Once a frame, however often the frame says so. */
+  #widen(windowBytes: number): void {
+    const change = windowBytes - this.#peerStreamWindow;
+    this.#peerStreamWindow = windowBytes;
+    for (const stream of this.#streams.values()) {
+      stream.window += change;
+      if (stream.window > windowBytesMax) throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, 'window too large');
+    }
+    if (change > 0) for (const stream of [...this.#streams.values()]) this.pump(stream);
   }
 
   #ping(flags: number, id: number, payload: Buffer): void {
@@ -356,7 +460,7 @@ export class Connection {
   }
 
   #answer(type: number, payload: Buffer): void {
-    if (this.#output.pending > unsentMax) throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, 'answers are not read');
+    if (this.#output.pending > unsentMax) throw unread();
     this.#output.frame(type, Flag.ACK, 0, payload);
   }
 
@@ -367,7 +471,8 @@ export class Connection {
 
   /** Each waiting stream goes on in turn; one that blocks again goes to the end. */
   #unblock(): void {
-    for (const stream of [...this.#blocked]) {
+    // Without a copy: this runs for every WINDOW_UPDATE. A stream that comes back to the end means that nothing more can be sent.
+    for (const stream of this.#blocked) {
       if (this.#output.full || this.#window === 0) return;
       this.#blocked.delete(stream);
       this.pump(stream);
@@ -383,7 +488,8 @@ export class Connection {
   /** @param why clients look for `too_many_pings` */
   #goAway(code: ErrorCode, why = ''): void {
     const payload = Buffer.concat([Buffer.alloc(8), Buffer.from(why)]);
-    payload.writeUInt32BE(this.#lastStream);
+    this.#lastTaken = Math.min(this.#lastTaken, this.#lastStream);
+    payload.writeUInt32BE(this.#lastTaken);
     payload.writeUInt32BE(code, 4);
     this.#output.frame(Frame.GOAWAY, 0, 0, payload);
   }
@@ -392,7 +498,7 @@ export class Connection {
     if (!this.#leaving || this.#streams.size > 0 || this.#ended || this.#closing) return;
     this.#closing = true;
     this.#output.flush();
-    this.socket.end(() => this.socket.destroy());
+    this.socket.end();
   }
 
   #end(error: Error | null): void {
@@ -404,6 +510,14 @@ export class Connection {
     for (const stream of streams) stream.close();
     this.#options.closed(error);
   }
+}
+
+const unread = () => new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, 'answers are not read');
+
+/** CONNECT has neither scheme nor path, and nothing to do here. */
+function isRequest(headers: Headers): boolean {
+  const path = headers[':path'];
+  return headers[':method'] !== undefined && headers[':scheme'] !== undefined && path !== undefined && path !== '';
 }
 
 const protocol = (what: string) => new ConnectionError(ErrorCode.PROTOCOL_ERROR, what);

@@ -1,11 +1,15 @@
 /** What protects a connection from a peer that makes work for nothing. Each method throws `ConnectionError` when it is too much. */
 import { ConnectionError, ErrorCode } from './constants.ts';
 
-/** Resets that a client may make at once, and how many more each second (CVE-2023-44487). */
+/** Streams that a client may reset, or make this side reset, at once, and how many more each second (CVE-2023-44487, CVE-2025-8671). */
 const resetBurst = 10_000;
 const resetPerSecond = 1_000;
-/** Frames without content that a client may send. */
-const emptyMax = 10_000;
+/** Frames without content. */
+const emptyBurst = 10_000;
+const emptyPerSecond = 1_000;
+/** SETTINGS; each is answered, and may change the windows of all streams. Clients send one or two. */
+const settingsBurst = 1_000;
+const settingsPerSecond = 10;
 /** Without a stream open there is no cause at all to ping (grpc-go: defaultPingTimeout). */
 const idlePingMinMs = 7_200_000;
 /** grpc-go: maxPingStrikes. */
@@ -13,12 +17,38 @@ const pingStrikesMax = 2;
 
 const calm = (what: string) => new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, what);
 
+/** So many at once, so many more each second. */
+class Allowance {
+  readonly #burst: number;
+  readonly #perSecond: number;
+  readonly #nowMs: () => number;
+  readonly #what: string;
+  #left: number;
+  #atMs: number;
+
+  constructor(nowMs: () => number, burst: number, perSecond: number, what: string) {
+    this.#nowMs = nowMs;
+    this.#burst = burst;
+    this.#perSecond = perSecond;
+    this.#what = what;
+    this.#left = burst;
+    this.#atMs = nowMs();
+  }
+
+  take(): void {
+    const now = this.#nowMs();
+    this.#left = Math.min(this.#burst, this.#left + ((now - this.#atMs) / 1_000) * this.#perSecond);
+    this.#atMs = now;
+    if (--this.#left < 0) throw calm(this.#what);
+  }
+}
+
 export class Guard {
   readonly #nowMs: () => number;
   readonly #pingMinMs: number;
-  #resets = resetBurst;
-  #resetsAtMs: number;
-  #emptyFrames = 0;
+  readonly #resets: Allowance;
+  readonly #empty: Allowance;
+  readonly #settings: Allowance;
   #pingedAtMs = Number.NEGATIVE_INFINITY;
   #pingStrikes = 0;
   /** An answer was sent since the last PING: clients ping beside answers to measure the line. */
@@ -28,19 +58,22 @@ export class Guard {
   constructor(nowMs: () => number, pingMinMs: number) {
     this.#nowMs = nowMs;
     this.#pingMinMs = pingMinMs;
-    this.#resetsAtMs = nowMs();
+    this.#resets = new Allowance(nowMs, resetBurst, resetPerSecond, 'too many resets');
+    this.#empty = new Allowance(nowMs, emptyBurst, emptyPerSecond, 'too many empty frames');
+    this.#settings = new Allowance(nowMs, settingsBurst, settingsPerSecond, 'too many settings');
   }
 
-  /** A stream was opened and reset. */
+  /** A stream was opened and reset, by the peer or because of what it did. */
   reset(): void {
-    const now = this.#nowMs();
-    this.#resets = Math.min(resetBurst, this.#resets + ((now - this.#resetsAtMs) / 1_000) * resetPerSecond);
-    this.#resetsAtMs = now;
-    if (--this.#resets < 0) throw calm('too many resets');
+    this.#resets.take();
   }
 
   emptyFrame(): void {
-    if (++this.#emptyFrames > emptyMax) throw calm('too many empty frames');
+    this.#empty.take();
+  }
+
+  settings(): void {
+    this.#settings.take();
   }
 
   /** As grpc-go's EnforcementPolicy (http2Server.handlePing). */

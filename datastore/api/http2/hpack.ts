@@ -3,27 +3,44 @@
  * header block is the same bytes on every connection and can be made once: answers have two or three headers.
  */
 import { ConnectionError, ErrorCode } from './constants.ts';
+import { HeaderCheck, fieldFault } from './fields.ts';
 import { huffmanDecode } from './huffman.ts';
 import { staticTable } from './tables.ts';
 
 /** Names in lower case, pseudo headers with their colon. A name that came twice has its values joined. */
 export type Headers = Readonly<Record<string, string>>;
 
+/** @param fault why no request or trailer may look like that (RFC 9113, 8.2 and 8.3); '' if nothing is wrong */
+export interface HeaderBlock {
+  readonly headers: Headers;
+  readonly fault: string;
+}
+
+interface Entry {
+  readonly name: string;
+  readonly value: string;
+  readonly fault: string;
+}
+
 /** What an entry counts beside its text (RFC 7541, 4.1). */
 const entryBytes = 32;
 const tableBytesMax = 4_096;
 /** Blocks remembered while the table does not change: a client's calls of one method are the same few bytes. */
 const rememberedMax = 256;
+/** Larger lists are not remembered: a few bytes can stand for a large one. */
+const rememberedListBytes = 4_096;
+
+const staticEntries: readonly Entry[] = staticTable.map(([name, value]) => ({ name, value, fault: '' }));
 
 const errHpack = (why: string) => new ConnectionError(ErrorCode.COMPRESSION_ERROR, why);
 
 export class HpackDecoder {
   readonly #listBytesMax: number;
   /** The newest is last. */
-  readonly #entries: [name: string, value: string][] = [];
+  readonly #entries: Entry[] = [];
   #bytes = 0;
   #bytesMax = tableBytesMax;
-  readonly #remembered = new Map<string, Headers>();
+  readonly #remembered = new Map<string, HeaderBlock>();
   #block: Buffer = Buffer.alloc(0);
   #pos = 0;
 
@@ -33,7 +50,7 @@ export class HpackDecoder {
   }
 
   /** Throws `ConnectionError`: after a malformed block the connection's tables are useless. */
-  decode(block: Buffer): Headers {
+  decode(block: Buffer): HeaderBlock {
     const text = block.length <= 128 ? block.toString('latin1') : '';
     const known = this.#remembered.get(text);
     if (known !== undefined && text !== '') return known;
@@ -42,54 +59,61 @@ export class HpackDecoder {
     this.#pos = 0;
     let listBytes = 0;
     let tableChanged = false;
+    let began = false;
+    const check = new HeaderCheck();
     while (this.#pos < block.length) {
       const first = block[this.#pos]!;
-      let name: string;
-      let value: string;
-      if (first & 0x80) [name, value] = this.#entry(this.#integer(7));
+      let entry: Entry;
+      if (first & 0x80) entry = this.#entry(this.#integer(7));
       else if (first & 0x40) {
-        [name, value] = this.#literal(6);
-        this.#add(name, value);
+        entry = this.#literal(6);
+        this.#add(entry);
         tableChanged = true;
       } else if (first & 0x20) {
+        if (began) throw errHpack('table size changed in the middle of a block');
         const size = this.#integer(5);
         if (size > tableBytesMax) throw errHpack('dynamic table too large');
         this.#bytesMax = size;
         this.#evict();
         tableChanged = true;
         continue;
-      } else [name, value] = this.#literal(4);
+      } else entry = this.#literal(4);
+      began = true;
+      const { name, value } = entry;
       listBytes += name.length + value.length + entryBytes;
       if (listBytes > this.#listBytesMax) throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, 'header list too large');
+      check.add(entry);
       const before = headers[name];
       headers[name] = before === undefined ? value : `${before}${name === 'cookie' ? '; ' : ', '}${value}`;
     }
+    const decoded = { headers, fault: check.fault };
     if (tableChanged) this.#remembered.clear();
-    else if (text !== '' && this.#remembered.size < rememberedMax) this.#remembered.set(text, headers);
-    return headers;
+    else if (text !== '' && listBytes <= rememberedListBytes && this.#remembered.size < rememberedMax) this.#remembered.set(text, decoded);
+    return decoded;
   }
 
-  #literal(prefix: number): [string, string] {
+  #literal(prefix: number): Entry {
     const index = this.#integer(prefix);
-    const name = index === 0 ? this.#string() : this.#entry(index)[0];
-    return [name, this.#string()];
+    const name = index === 0 ? this.#string() : this.#entry(index).name;
+    const value = this.#string();
+    return { name, value, fault: fieldFault(name, value) };
   }
 
-  #entry(index: number): readonly [string, string] {
-    const entry = index <= staticTable.length ? staticTable[index - 1] : this.#entries[this.#entries.length - (index - staticTable.length)];
+  #entry(index: number): Entry {
+    const entry = index <= staticEntries.length ? staticEntries[index - 1] : this.#entries[this.#entries.length - (index - staticEntries.length)];
     if (entry === undefined) throw errHpack(`no header field ${index}`);
     return entry;
   }
 
-  #add(name: string, value: string): void {
-    this.#entries.push([name, value]);
-    this.#bytes += name.length + value.length + entryBytes;
+  #add(entry: Entry): void {
+    this.#entries.push(entry);
+    this.#bytes += entry.name.length + entry.value.length + entryBytes;
     this.#evict();
   }
 
   #evict(): void {
     while (this.#bytes > this.#bytesMax) {
-      const [name, value] = this.#entries.shift()!;
+      const { name, value } = this.#entries.shift()!;
       this.#bytes -= name.length + value.length + entryBytes;
     }
   }

@@ -21,6 +21,8 @@ export class Stream {
   /** Received and not yet given back by WINDOW_UPDATE. */
   received = 0;
   remoteEnded = false;
+  /** What `content-length` says is still to come; -1: it says nothing. */
+  lengthLeft = -1;
   localEnded = false;
   headersSent = false;
   closed = false;
@@ -53,6 +55,7 @@ export class Stream {
     if (this.closed || this.localEnded || this.finale !== null || chunk.length === 0) return;
     this.queue.push(chunk);
     this.#queuedBytes += chunk.length;
+    this.connection.waitingBytes += chunk.length;
     this.connection.pump(this);
   }
 
@@ -76,6 +79,7 @@ export class Stream {
   /** The connection took `bytes` from the queue. */
   taken(bytes: number): void {
     this.#queuedBytes -= bytes;
+    this.connection.waitingBytes -= bytes;
     if (this.#queuedBytes === 0 && this.#drains.length > 0) process.nextTick(drain, this);
   }
 
@@ -98,6 +102,7 @@ export class Stream {
   close(): void {
     this.closed = true;
     this.queue.length = 0;
+    this.connection.waitingBytes -= this.#queuedBytes;
     this.#queuedBytes = 0;
     this.handler?.closed();
     this.drained();

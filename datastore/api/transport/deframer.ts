@@ -13,6 +13,9 @@ const errFlag = (flag: number) => new EtcdError(Code.INTERNAL, `grpc: received u
 const errNoEncoding = () => new EtcdError(Code.INTERNAL, 'grpc: compressed flag set with identity or empty encoding');
 const errGzip = (why: string) => new EtcdError(Code.INTERNAL, `grpc: failed to decompress the received message: ${why}`);
 
+/** Pieces of a message up to this size are merged. */
+const mergeBytes = 16_384;
+
 export class Deframer {
   readonly #messageBytesMax: number;
   readonly #gzip: boolean;
@@ -48,7 +51,7 @@ export class Deframer {
         this.#wanted = total;
       }
       const take = Math.min(rest.length, (this.#wanted || framePrefix) - this.#length);
-      this.#chunks.push(rest.subarray(0, take));
+      this.#keep(rest.subarray(0, take));
       this.#length += take;
       rest = rest.subarray(take);
       if (this.#length < (this.#wanted || framePrefix)) break;
@@ -64,6 +67,19 @@ export class Deframer {
       }
     }
     return messages;
+  }
+
+  /** Small pieces are merged, each with one of about its size: a message of single bytes must not cost a buffer each. */
+  #keep(piece: Buffer): void {
+    const chunks = this.#chunks;
+    let last = piece;
+    while (chunks.length > 0) {
+      const before = chunks.at(-1)!;
+      if (before.length + last.length > mergeBytes || before.length > 2 * last.length) break;
+      last = Buffer.concat([before, last]);
+      chunks.pop();
+    }
+    chunks.push(last);
   }
 
   #total(frame: Buffer): number {

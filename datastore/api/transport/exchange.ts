@@ -27,6 +27,7 @@ class Response extends EventEmitter implements HttpResponse {
   statusCode = 200;
   readonly #stream: Stream;
   readonly #headers = new Map<string, string>();
+  #ended = false;
 
   constructor(stream: Stream) {
     super();
@@ -47,7 +48,13 @@ class Response extends EventEmitter implements HttpResponse {
 
   end(chunk: string | Uint8Array = ''): void {
     this.write(chunk);
-    this.#stream.finish('data');
+    this.#ended = true;
+    this.requestEnded();
+  }
+
+  /** The answer ends when the request has: a client that still sends is not cut off. */
+  requestEnded(): void {
+    if (this.#ended && this.#stream.remoteEnded) this.#stream.finish('data');
   }
 }
 
@@ -56,7 +63,10 @@ export function http2Exchange(stream: Stream, headers: Headers): { handler: Stre
   const response = new Response(stream);
   const handler: StreamHandler = {
     data: (chunk) => void request.emit('data', chunk),
-    halfClosed: () => void request.emit('end'),
+    halfClosed: () => {
+      request.emit('end');
+      response.requestEnded();
+    },
     closed: () => void response.emit('close'),
   };
   return { handler, request, response };

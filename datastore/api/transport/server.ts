@@ -88,6 +88,11 @@ export class GrpcServer {
       closed: (error) => {
         keepalive.cancel();
         this.#connections.delete(connection);
+        // The peer may not read, or not close: its socket goes all the same.
+        if (!socket.destroyed) {
+          const timer = clock.after(flushMs, () => socket.destroy());
+          socket.once('close', () => timer.cancel());
+        }
         if (error !== null) log.debug('connection failed', { remote: peer.address, error: error.message });
       },
     });
