@@ -59,7 +59,8 @@ export class AutoCompaction {
   private async tick(): Promise<void> {
     try {
       const revision = this.due();
-      if (revision > this.target.compactedRevision) await this.target.compactTo(revision);
+      // 0: nothing is due; a store that was never compacted says -1.
+      if (revision > Math.max(0, this.target.compactedRevision)) await this.target.compactTo(revision);
     } catch (error) {
       this.onError(error);
     }

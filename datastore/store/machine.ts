@@ -11,6 +11,7 @@ import type { Conflict } from '../keyspace/head.ts';
 import { Keyspace } from '../keyspace/keyspace.ts';
 import { KeyspaceLoader, encodeKeyspace } from '../keyspace/snapshot.ts';
 import { Replica } from '../replica/replica.ts';
+import type { Shape } from '../replica/segment.ts';
 import { incarnationOf } from '../replica/types.ts';
 import { Notes } from './notes.ts';
 
@@ -27,6 +28,8 @@ export interface MachineOptions {
   /** Own updates that have just become durable, as an encoded frame. */
   readonly onFrame?: (frame: Uint8Array) => void;
   readonly onFatal?: (error: unknown) => void;
+  /** How large the parts of the documents are; tests make them small. */
+  readonly shape?: Shape;
 }
 
 export class Machine implements StateMachine {
@@ -35,7 +38,7 @@ export class Machine implements StateMachine {
   readonly notes: Notes;
 
   constructor(options: MachineOptions) {
-    const { clock, onConflict, onFrame, onFatal } = options;
+    const { clock, onConflict, onFrame, onFatal, shape } = options;
     this.keyspace = new Keyspace({
       clock,
       localVersionBase: () => (this.replica.revisions.striding ? LOCAL_VERSION_BASE + incarnationOf(this.replica.log) : 0),
@@ -46,6 +49,7 @@ export class Machine implements StateMachine {
       sink: this.keyspace,
       ...(onFrame === undefined ? {} : { onFrame }),
       ...(onFatal === undefined ? {} : { onFatal }),
+      ...(shape === undefined ? {} : { shape }),
     });
     this.notes = new Notes(this.replica);
   }

@@ -24,7 +24,8 @@ export const watchRevisionCheck = (replica: Replica, keyspace: Keyspace): CheckR
       return { compacted: keyspace.visibleRevision };
     case 'foreign': {
       const moved = replica.advanceAbove(revision);
-      return { compacted: moved?.revision ?? keyspace.visibleRevision };
+      // If nothing moved it is above already, visible or not.
+      return { compacted: moved?.revision ?? replica.currentRevision };
     }
   }
 };

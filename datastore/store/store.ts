@@ -41,15 +41,17 @@ export type Readiness = 'empty' | 'ready';
 export async function openStore(host: Host, options: StoreOptions, log: Logger, workers: Workers | null): Promise<Store> {
   const fatal = (error: unknown): void => options.onFatal?.(error);
   let onFrame: (frame: Uint8Array) => void = () => {};
+  const shape = options.shape === undefined ? {} : { shape: options.shape };
   const machine = new Machine({
     clock: host.clock,
     onFrame: (frame) => onFrame(frame),
     onFatal: fatal,
     ...(options.onConflict === undefined ? {} : { onConflict: options.onConflict }),
+    ...shape,
   });
   const makeSnapshot = workers === null
     ? async (job: SnapshotJob, signal: AbortSignal) => {
-        const copy = new Machine({ clock: host.clock });
+        const copy = new Machine({ clock: host.clock, ...shape });
         await buildSnapshot(host, job, copy, signal);
         copy.close();
       }
@@ -290,6 +292,7 @@ function committer(replica: Replica, acknowledged: StoreOptions['acknowledged'])
     settled: () => replica.settled(),
     flushed: () => replica.flushed(),
     compact: (revision) => replica.compact(revision),
-    advanceAbove: (revision) => replica.advanceAbove(revision)?.durable ?? Promise.resolve(),
+    // It may be above already, by a move that is not visible yet.
+    advanceAbove: (revision) => replica.advanceAbove(revision)?.durable ?? replica.flushed(),
   };
 }

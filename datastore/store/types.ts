@@ -2,6 +2,7 @@
 import type { Conflict } from '../keyspace/head.ts';
 import type { JournalObserver } from '../journal/types.ts';
 import type { SavedMembership } from '../membership/membership.ts';
+import type { Shape } from '../replica/segment.ts';
 import type { LogId } from '../replica/types.ts';
 import type { AutoCompactionOptions } from './auto-compaction.ts';
 import type { MemberInfo } from './members.ts';
@@ -33,6 +34,8 @@ export interface StoreOptions {
   readonly acknowledged?: (clock: number) => Promise<void>;
   readonly onConflict?: (conflict: Conflict) => void;
   readonly journalObserver?: JournalObserver;
+  /** How large the parts of the documents are; tests make them small. */
+  readonly shape?: Shape;
   /** The disk broke, or an invariant: the process must end. */
   readonly onFatal?: (error: unknown) => void;
 }

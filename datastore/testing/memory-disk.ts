@@ -100,6 +100,17 @@ export class MemoryDisk implements Disk {
     return disk;
   }
 
+  /** Whether these bytes would survive any power loss now: they are in a file whose name and content are both durable. */
+  certain(bytes: Uint8Array): boolean {
+    const wanted = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (const inode of new Set(this.#stable.values())) {
+      const content = inode.stable.view();
+      if (Buffer.from(content.buffer, content.byteOffset, content.byteLength).includes(wanted)) return true;
+      for (const change of inode.changes) if ('durable' in change && change.durable && Buffer.from(change.bytes).includes(wanted)) return true;
+    }
+    return false;
+  }
+
   /** The bytes of a file as they are now, for tests that damage them. */
   peek(path: string): Uint8Array {
     return this.#find(path).live.view().slice();

@@ -15,6 +15,13 @@ const earlier = (a: Event, b: Event): boolean => a.at < b.at || (a.at === b.at &
 /** Lets every promise settle that can without a further event. */
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+/**
+ * Time passes in steps of 1/1024 ms, so that sums and differences of times are exact, and a delay that is not 0 takes time: otherwise a timer
+ * set for what is left of a deadline, one rounding error, would fire at once for ever.
+ */
+const STEPS_PER_MS = 1_024;
+const onGrid = (ms: number): number => Math.max(0, Math.ceil(ms * STEPS_PER_MS)) / STEPS_PER_MS;
+
 export class SimClock implements Clock {
   #now = 0;
   #sequence = 0;
@@ -35,7 +42,7 @@ export class SimClock implements Clock {
   }
 
   after(delayMs: number, fn: () => void): Timer {
-    const event: Event = { at: this.#now + Math.max(0, delayMs), sequence: this.#sequence++, fn };
+    const event: Event = { at: this.#now + onGrid(delayMs), sequence: this.#sequence++, fn };
     this.#push(event);
     return { cancel: () => void (event.fn = null) };
   }
@@ -51,7 +58,7 @@ export class SimClock implements Clock {
 
   /** Lets `ms` milliseconds pass. An exception in a timer ends the run with it. */
   async run(ms: number): Promise<void> {
-    const end = this.#now + ms;
+    const end = this.#now + onGrid(ms);
     await settle();
     while (this.#heap[0] !== undefined && this.#heap[0].at <= end) await this.#step();
     this.#now = end;

@@ -1,0 +1,82 @@
+/**
+ * `npm run simulate -- --seeds N [--from S] [--jobs J]`: that many seeds, on that many processors (default 2); prints those that fail.
+ * `npm run simulate -- --seed S [--trace] [--plant NAME]`: one, with everything that happens.
+ */
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { parseArgs } from 'node:util';
+import { Figures } from './figures.ts';
+import { plants } from './planted.ts';
+import { explain, runSeed } from './run.ts';
+
+interface Job {
+  readonly from: number;
+  readonly count: number;
+  readonly step: number;
+}
+interface Report {
+  readonly seed: number;
+  readonly failure: string | null;
+  readonly figures: readonly (readonly [string, number])[];
+  readonly virtualMs: number;
+}
+
+// An error of a process that the simulation has already ended is no finding.
+let stray: unknown = null;
+process.on('unhandledRejection', (error) => {
+  if ((error as { code?: unknown } | null)?.code !== 'ECRASHED') stray ??= error;
+});
+
+async function one(seed: number): Promise<Report> {
+  stray = null;
+  const result = await runSeed(seed);
+  const failure = result.violation !== null ? explain(result) : stray === null ? null : `seed ${seed}: nobody waits for ${stray instanceof Error ? (stray.stack ?? stray.message) : String(stray)}`;
+  return { seed, failure, figures: [...result.figures.counts], virtualMs: result.virtualMs };
+}
+
+async function work({ from, count, step }: Job): Promise<void> {
+  for (let i = 0; i < count; i++) parentPort!.postMessage(await one(from + i * step));
+}
+
+async function many(seeds: number, from: number, jobs: number): Promise<number> {
+  const figures = new Figures();
+  const failures: string[] = [];
+  const started = performance.now();
+  let done = 0;
+  let virtualMs = 0;
+  const workers = Array.from({ length: jobs }, (_, i) => {
+    const worker = new Worker(new URL(import.meta.url), { workerData: { from: from + i, count: Math.ceil((seeds - i) / jobs), step: jobs } satisfies Job });
+    worker.on('message', (report: Report) => {
+      figures.merge(report.figures);
+      virtualMs += report.virtualMs;
+      if (report.failure !== null) {
+        failures.push(report.failure);
+        console.log(`\n${report.failure}\n`);
+      }
+      if (++done % 500 === 0) console.log(`${done} seeds, ${failures.length} failed, ${((performance.now() - started) / 1000).toFixed(0)} s`);
+    });
+    return new Promise<void>((resolve, reject) => worker.once('exit', () => resolve()).once('error', reject));
+  });
+  await Promise.all(workers);
+  for (const [name, n] of figures.sorted) console.log(`${n.toString().padStart(12)} ${name}`);
+  const seconds = (performance.now() - started) / 1000;
+  console.log(`seeds ${from} to ${from + seeds - 1}: ${failures.length} failed; ${figures.sum('op ')} operations, ${figures.sum('fault ')} faults, ${figures.sum('check ')} checks, ${(virtualMs / 3_600_000).toFixed(1)} h of virtual time, ${seconds.toFixed(0)} s`);
+  return failures.length === 0 && done === seeds ? 0 : 1;
+}
+
+async function traced(seed: number, trace: boolean, plantName: string | undefined): Promise<number> {
+  const plant = plants.find((p) => p.name === plantName);
+  const result = await runSeed(seed, { ...(trace ? { print: (line: string) => console.log(line) } : {}), ...(plant === undefined ? {} : { plant }) });
+  if (result.violation !== null) console.log(explain(result));
+  if (stray !== null) console.log('nobody waits for', stray);
+  console.log(`seed ${seed}: ${result.violation === null ? 'nothing found' : 'failed'}; digest ${result.digest}; ${result.virtualMs.toFixed(0)} ms of virtual time`);
+  return result.violation === null ? 0 : 1;
+}
+
+if (isMainThread) {
+  const { values } = parseArgs({
+    options: { seeds: { type: 'string', default: '200' }, from: { type: 'string', default: '1' }, jobs: { type: 'string', default: '2' }, seed: { type: 'string' }, trace: { type: 'boolean', default: false }, plant: { type: 'string' } },
+  });
+  process.exitCode = values.seed === undefined ? await many(Number(values.seeds), Number(values.from), Number(values.jobs)) : await traced(Number(values.seed), values.trace, values.plant);
+} else {
+  await work(workerData as Job);
+}

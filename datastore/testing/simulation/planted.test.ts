@@ -1,0 +1,15 @@
+import { describe, expect, test } from '@jest/globals';
+import { plants } from './planted.ts';
+import { runSeed } from './run.ts';
+import { Violation } from './violation.ts';
+
+/** Within so many seeds every planted bug must have been found. */
+const SEEDS = 12;
+
+describe('a planted bug is found', () => {
+  test.each(plants.map((plant) => [plant.name, plant] as const))('%s', async (_name, plant) => {
+    let found: unknown = null;
+    for (let seed = 1; seed <= SEEDS && found === null; seed++) found = (await runSeed(seed, { plant })).violation;
+    expect(found).toBeInstanceOf(Violation);
+  });
+});
