@@ -50,4 +50,8 @@ export const suites: readonly Suite[] = [
   suite('compatibility/differential-long', 'The same, 200,000 requests', [
     'e2e/compatibility/differential/main.ts', '--seeds', '10', '--ops', '20000',
   ], 30, { tools: ['etcd'], long: true }),
+  suite('robustness/memory', 'A million overwrites, and half a million keys that come and go, leave the heap where it was', [
+    'e2e/robustness/memory/main.ts',
+  ], 30, { tools: ['etcd'], long: true }),
+  suite('robustness/catchup', 'Joining with 100,000 keys, and what that does to the event loop of who gives', ['e2e/robustness/catchup/main.ts'], 30, { long: true }),
 ];
