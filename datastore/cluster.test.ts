@@ -204,6 +204,30 @@ test('a restart while the peers are away serves, but writes into the log of a ne
   await arrives('after', 'b', a, c);
 });
 
+test('evicted while it was cut off: it joins again, and offers what only it had', async () => {
+  const { places, replicas } = await cluster(3);
+  const [a, b, c] = places as [Place, Place, Place];
+  expect(await put(b, 'both', '1')).toBe(200);
+  expect(await put(b, 'gone', '1')).toBe(200);
+  await arrives('gone', '1', a, c);
+  await Promise.all([kill(replicas[0]!), kill(replicas[2]!)]);
+  expect(await put(b, 'unseen', 'u')).toBe(200);
+  expect(await put(b, 'both', 'b')).toBe(200);
+  expect(await put(b, 'gone', 'b')).toBe(200);
+  await kill(replicas[1]!);
+  const others = [start(a, places, 'new'), start(c, places, 'new')];
+  await ready(...others);
+  await post(a, '/v3/kv/deleterange', JSON.stringify({ key: btoa('gone') }));
+  const id = (await members(a)).members.find((m) => m.name === 'n-1')!.id;
+  await until(async () => (await post(a, `/admin/members/evict?id=${id}`)).status === 200, logs);
+  const back = start(b, places, 'new');
+  await until(() => /set aside[^]*ready to serve client requests/.test(back.log()), logs);
+  await arrives('unseen', 'u', a, b, c);
+  expect(await get(b, 'gone')).toBeNull();
+  expect(await get(b, 'both')).toBe('1');
+  expect(back.log()).toContain('is not repeated');
+});
+
 test('when a majority is gone for good an administrator goes on with the rest', async () => {
   const { places, replicas } = await cluster(3);
   const [a, b] = places as [Place, Place, Place];

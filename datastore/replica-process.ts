@@ -11,6 +11,7 @@ import { createHost } from './host/node-host.ts';
 import type { TlsMaterial } from './host/node-net.ts';
 import { nodeWorkers } from './host/workers.ts';
 import { adminRoutes } from './admin-routes.ts';
+import { offerAside } from './offers.ts';
 import { Draining } from './draining.ts';
 import { limits } from './limits.ts';
 import { WriteAcks } from './write-acks.ts';
@@ -157,6 +158,9 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
       if (draining.state === 'serving') serving.serve();
       return how;
     });
+    let ended = false;
+    const offered = ready.then(() => offerAside(host, settings.dataDir, store, log, () => ended))
+      .catch((error: unknown) => ended ? undefined : log.warn('what a disk set aside holds cannot be offered', { error }));
     return {
       ready,
       async reload() {
@@ -164,10 +168,12 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
         if (peerTls !== undefined) await peerMaterial(peerTls).then((material) => host.net.reloadTls(material), (error: unknown) => log.warn('certificates of the peer port cannot be read; the old ones stay in use', { error }));
       },
       async stop() {
+        ended = true;
         serving.stop();
         await api.drain(DRAIN_MS);
         acks.stop();
         await peers.flushed(limits.flush_ms, () => peers.lacking().every((name) => !peers.peers().some((peer) => peer.name === name && peer.connected)));
+        await Promise.race([offered, new Promise<void>((resolve) => host.clock.after(limits.membership_look_ms * 2, resolve))]);
         await close();
       },
     };

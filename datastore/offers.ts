@@ -1,0 +1,115 @@
+/**
+ * What a disk that was set aside holds beyond what the cluster knows: writes that were acknowledged there and seen by nobody else. Once nobody can
+ * hold more of that disk's log (REPLICATION.md, 12 and 13) they are offered: keys that they created and that nobody has are made, everything else goes
+ * into the log for a person to see. A marker in the folder says that it has been done.
+ */
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Host } from './host/host.ts';
+import { silent } from './host/log.ts';
+import type { Logger } from './host/log.ts';
+import { openJournal } from './journal/journal.ts';
+import { limits } from './limits.ts';
+import { logName, slotOf, Space } from './replica/types.ts';
+import type { LogId, Write } from './replica/types.ts';
+import { Machine } from './store/machine.ts';
+import type { Store } from './store/store.ts';
+
+const MARKER = 'offered';
+
+/** A write that nobody but the disk that was set aside has. */
+interface Unseen {
+  readonly key: string;
+  /** null: it was deleted. */
+  readonly value: Uint8Array | null;
+  readonly lease: bigint;
+  readonly created: boolean;
+}
+
+/** Folders that were set aside and not offered yet. */
+async function waiting(dataDir: string): Promise<string[]> {
+  const names = (await readdir(dataDir)).filter((name) => /^aside-\d+$/.test(name));
+  const folders: string[] = [];
+  for (const name of names) {
+    const done = await stat(join(dataDir, name, MARKER)).then(() => true, () => false);
+    if (!done) folders.push(join(dataDir, name));
+  }
+  return folders;
+}
+
+/**
+ * Is the log at its end: does every member know that it was removed, and hold no more of it than this replica?
+ * @returns its highest Lamport counter; null: not yet
+ */
+function endOf(store: Store, log: LogId): number | null {
+  const { replica, membership } = store;
+  const retired = replica.retired.get(log);
+  if (retired !== undefined) return retired.lamport;
+  const removed = membership.configuration.removed.find((r) => r.log === log);
+  const held = replica.vector().get(log) ?? { clock: 0, lamport: 0 };
+  for (const { id, log: theirs, standing } of membership.configuration.members) {
+    if (id === membership.self || standing !== 'voting') continue;
+    const report = theirs === null ? undefined : replica.reportOf(theirs);
+    if (report === undefined || report.config < (removed?.number ?? membership.number) || (report.held.get(log)?.clock ?? 0) > held.clock) return null;
+  }
+  return held.lamport;
+}
+
+/** Offers what stands aside; looks again until it has all been done. Rejects with the disk's errors. */
+export async function offerAside(host: Host, dataDir: string, store: Store, log: Logger, ended: () => boolean): Promise<void> {
+  for (const folder of await waiting(dataDir)) {
+    const machine = new Machine({ clock: host.clock });
+    const journal = await openJournal(host, folder, machine, { log: silent, makeSnapshot: () => Promise.reject(new Error('not of a folder that stands aside')), onFatal: () => {} });
+    try {
+      const own = machine.replica.initialised ? [...machine.replica.logs.keys()].filter((one) => slotOf(one) === machine.replica.slot) : [];
+      for (const one of own) {
+        let end = endOf(store, one);
+        while (end === null && !ended()) {
+          await new Promise<void>((resolve) => host.clock.after(limits.membership_look_ms, resolve));
+          end = endOf(store, one);
+        }
+        if (end === null) return;
+        await offer(store, unseen(machine, one, end), logName(one), log);
+      }
+    } finally {
+      machine.close();
+      await journal.close();
+    }
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, MARKER), '');
+  }
+}
+
+/** The last write of each key among those that nobody else has. */
+function unseen(machine: Machine, log: LogId, end: number): Unseen[] {
+  const keys = new Set<string>();
+  for (const segment of machine.replica.logs.get(log)?.segments.values() ?? []) {
+    for (const record of segment.records) {
+      if (record.log !== log || record.lamport <= end) continue;
+      for (const write of record.writes) if (write.space === Space.client) keys.add(write.key);
+    }
+  }
+  const { keyspace } = machine;
+  return [...keys].map((key) => {
+    const now = keyspace.get(key, keyspace.appliedRevision);
+    // With strides a revision says the Lamport counter.
+    const created = now !== null && now.createRevision > (end + 1) * limits.slots * 2 - 1;
+    return { key, value: now?.value ?? null, lease: now?.lease ?? 0n, created };
+  });
+}
+
+async function offer(store: Store, writes: readonly Unseen[], name: string, log: Logger): Promise<void> {
+  const { keyspace, replica } = store;
+  let made = 0;
+  for (const { key, value, lease, created } of writes) {
+    const taken = keyspace.get(key, keyspace.appliedRevision) !== null;
+    if (!created || taken || value === null || (lease !== 0n && !store.leases.exists(lease))) {
+      log.warn('a write that only a disk set aside had is not repeated', { log: name, key, what: value === null ? 'deletion' : created ? 'creation' : 'change', taken });
+      continue;
+    }
+    const write: Write = { space: Space.client, key, value: new Uint8Array(value), lease };
+    await replica.commit([write]).durable;
+    made++;
+  }
+  if (writes.length > 0) log.warn('offered what only a disk set aside had', { log: name, made, of: writes.length });
+}
