@@ -2,7 +2,7 @@
  * What locks and elections have in common (etcd: client/v3/concurrency): whoever waits owns a key under a prefix, attached to its
  * lease, and the oldest key's owner has the turn. It holds within one replica only: replicas grant independently (README).
  */
-import { errCompacted, errStopped, errUnavailable } from '../../errors.ts';
+import { Code, EtcdError, errCompacted, errStopped, errUnavailable } from '../../errors.ts';
 import type { Change, KeyRange, KeyValue } from '../../keyspace/types.ts';
 import type { RangeRequest, RangeResult, TxnRequest } from '../../txn/types.ts';
 import type { WatchMessage, WatchStream } from '../../watch/types.ts';
@@ -47,6 +47,21 @@ export async function session({ leases }: Replica, lease: bigint): Promise<bigin
   await leases.keepAlive(lease);
   return lease;
 }
+
+/**
+ * etcd serves locks and elections as a client of itself, and the errors that the client gets lose their gRPC code on the way, not their
+ * text. What says "try elsewhere" keeps it here.
+ */
+export const relayed =
+  <Q, A>(handle: (request: Q, call: Call) => A | Promise<A>) =>
+  async (request: Q, call: Call): Promise<A> => {
+    try {
+      return await handle(request, call);
+    } catch (error) {
+      if (error instanceof EtcdError && error.code !== Code.UNAVAILABLE) throw new EtcdError(Code.UNKNOWN, error.message);
+      throw error;
+    }
+  };
 
 /** The key that stands for a lease in a queue. */
 export const ownKey = (prefix: string, lease: bigint) => `${prefix}${lease.toString(16)}`;

@@ -1,7 +1,7 @@
 /** v3election, as etcd's server/etcdserver/api/v3election on client/v3/concurrency's Election. Holds within one replica only. */
 import { errElectionNoLeader, errElectionNotLeader, errMissingLeaderKey } from '../../errors.ts';
 import type { KeyValue } from '../../keyspace/types.ts';
-import { firstKv, firstRequest, getRequest, ownKey, putRequest, session, under, waitForTurn, watchUntil, whileCreatedAt } from '../concurrency/queue.ts';
+import { firstKv, firstRequest, getRequest, ownKey, putRequest, relayed, session, under, waitForTurn, watchUntil, whileCreatedAt } from '../concurrency/queue.ts';
 import { type ServiceContext, headerOf } from '../context.ts';
 import {
   CampaignRequest,
@@ -23,23 +23,23 @@ const prefixOf = (name: Buffer) => `${name.toString('latin1')}/`;
 
 export function electionService(context: ServiceContext): Method[] {
   return [
-    unary(service, 'Campaign', CampaignRequest, CampaignResponse, (request, call) => campaign(context, request, call)),
-    unary(service, 'Proclaim', ProclaimRequest, ProclaimResponse, async ({ leader, value }) => {
+    unary(service, 'Campaign', CampaignRequest, CampaignResponse, relayed((request, call) => campaign(context, request, call))),
+    unary(service, 'Proclaim', ProclaimRequest, ProclaimResponse, relayed(async ({ leader, value }) => {
       if (leader === undefined) throw errMissingLeaderKey();
       await session(context, leader.lease);
       const revision = await proclaim(context, leader.key.toString('latin1'), saturate(leader.rev), leader.lease, value);
       return ProclaimResponse.fromPartial({ header: headerOf(context, revision) });
-    }),
+    })),
     unary(service, 'Leader', LeaderRequest, LeaderResponse, ({ name }) => {
       const { revision, kvs } = context.kv.range(firstRequest(prefixOf(name)));
       if (kvs[0] === undefined) throw errElectionNoLeader();
       return LeaderResponse.fromPartial({ header: headerOf(context, revision), kv: message(kvs[0]) });
     }),
     serverStream(service, 'Observe', LeaderRequest, ({ name }, call) => void observe(context, prefixOf(name), call).catch((error: unknown) => call.end(error))),
-    unary(service, 'Resign', ResignRequest, ResignResponse, async ({ leader }) => {
+    unary(service, 'Resign', ResignRequest, ResignResponse, relayed(async ({ leader }) => {
       if (leader === undefined) throw errMissingLeaderKey();
       return ResignResponse.fromPartial({ header: headerOf(context, await resign(context, leader)) });
-    }),
+    })),
   ];
 }
 

@@ -1,6 +1,6 @@
 /** v3lock, as etcd's server/etcdserver/api/v3lock on client/v3/concurrency's Mutex. Holds within one replica only. */
 import { errSessionExpired } from '../../errors.ts';
-import { firstKv, firstRequest, getRequest, ownKey, putRequest, session, waitForTurn, whileCreatedAt } from '../concurrency/queue.ts';
+import { firstKv, firstRequest, getRequest, ownKey, putRequest, relayed, session, waitForTurn, whileCreatedAt } from '../concurrency/queue.ts';
 import { type ServiceContext, headerOf } from '../context.ts';
 import { LockRequest, LockResponse, UnlockRequest, UnlockResponse } from '../generated/v3lockpb/v3lock.ts';
 import type { Call, Method } from '../transport/types.ts';
@@ -11,11 +11,11 @@ const service = 'v3lockpb.Lock';
 export function lockService(context: ServiceContext): Method[] {
   const unlock = (key: string) => context.kv.deleteRange({ range: { start: key }, prevKv: false });
   return [
-    unary(service, 'Lock', LockRequest, LockResponse, (request, call) => lock(context, request, call, unlock)),
-    unary(service, 'Unlock', UnlockRequest, UnlockResponse, async ({ key }) => {
+    unary(service, 'Lock', LockRequest, LockResponse, relayed((request, call) => lock(context, request, call, unlock))),
+    unary(service, 'Unlock', UnlockRequest, UnlockResponse, relayed(async ({ key }) => {
       const { revision } = await unlock(key.toString('latin1'));
       return UnlockResponse.fromPartial({ header: headerOf(context, revision) });
-    }),
+    })),
   ];
 }
 

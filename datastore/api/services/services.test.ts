@@ -48,7 +48,7 @@ describe('Lock', () => {
   });
 
   test('a lease that does not exist', async () => {
-    await expect(take(99n)).rejects.toMatchObject({ code: Code.NOT_FOUND });
+    await expect(take(99n)).rejects.toMatchObject({ code: Code.UNKNOWN, details: 'etcdserver: requested lease not found' });
   });
 });
 

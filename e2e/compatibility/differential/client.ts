@@ -2,6 +2,8 @@
 import { Client, credentials, status } from '@grpc/grpc-js';
 import type { ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import * as rpc from '../../../datastore/api/generated/etcdserverpb/rpc.ts';
+import * as v3election from '../../../datastore/api/generated/v3electionpb/v3election.ts';
+import * as v3lock from '../../../datastore/api/generated/v3lockpb/v3lock.ts';
 import type { Plain } from './plain.ts';
 import { plain } from './plain.ts';
 
@@ -22,6 +24,12 @@ const unary = {
   leaseRevoke: ['/etcdserverpb.Lease/LeaseRevoke', rpc.LeaseRevokeRequest, rpc.LeaseRevokeResponse],
   leaseTimeToLive: ['/etcdserverpb.Lease/LeaseTimeToLive', rpc.LeaseTimeToLiveRequest, rpc.LeaseTimeToLiveResponse],
   leaseLeases: ['/etcdserverpb.Lease/LeaseLeases', rpc.LeaseLeasesRequest, rpc.LeaseLeasesResponse],
+  lock: ['/v3lockpb.Lock/Lock', v3lock.LockRequest, v3lock.LockResponse],
+  unlock: ['/v3lockpb.Lock/Unlock', v3lock.UnlockRequest, v3lock.UnlockResponse],
+  campaign: ['/v3electionpb.Election/Campaign', v3election.CampaignRequest, v3election.CampaignResponse],
+  proclaim: ['/v3electionpb.Election/Proclaim', v3election.ProclaimRequest, v3election.ProclaimResponse],
+  leader: ['/v3electionpb.Election/Leader', v3election.LeaderRequest, v3election.LeaderResponse],
+  resign: ['/v3electionpb.Election/Resign', v3election.ResignRequest, v3election.ResignResponse],
 } as const satisfies Record<string, readonly [string, unknown, unknown]>;
 
 export type Call = keyof typeof unary;

@@ -19,6 +19,8 @@ export interface Known {
   revision: bigint;
   compacted: bigint;
   readonly leases: Set<bigint>;
+  /** Who won an election, by name; perhaps no longer. */
+  readonly leaders: Map<string, object>;
   /** Active watchers by stream. */
   readonly watchers: bigint[][];
 }
@@ -51,7 +53,8 @@ export class Generator {
     if (kind < 920) return { call: 'txn', request: this.#txn(TXN_DEPTH) };
     if (kind < 930) return this.#compact();
     if (kind < 975) return this.#lease();
-    if (kind < 990) return { call: 'settle' };
+    if (kind < 982) return { call: 'settle' };
+    if (kind < 990) return this.#concurrency();
     if (kind < 991) return random.chance(30) ? this.#big() : random.chance(40) ? this.#restart() : random.chance(50) ? this.#huge() : { call: 'settle' };
     return this.#watch();
   }
@@ -202,6 +205,32 @@ export class Generator {
     if (kind < 80) return { call: 'leaseTimeToLive', request: { ID: this.#leaseId(), keys: random.chance(60) } };
     if (kind < 90) return { call: 'leaseLeases', request: {} };
     return { call: 'keepAlive', id: this.#leaseId() };
+  }
+
+  /** Locks and elections, each lease with names of its own: otherwise they would wait for each other. */
+  #concurrency(): Operation {
+    const random = this.#random;
+    const lease = random.chance(95) ? this.#leaseId() || 1n : 4711n;
+    const lock = `lock${lease}`;
+    const name = bytes(`election${lease}`);
+    const value = bytes(random.pick(VALUES));
+    const leaders = [...this.#known.leaders.values()];
+    const leader = leaders.length > 0 ? random.pick(leaders) : { name, key: name, rev: 1n, lease };
+    switch (random.below(7)) {
+      case 0:
+      case 1:
+        return { call: 'lock', request: { name: bytes(lock), lease } };
+      case 2:
+        return { call: 'unlock', request: { key: bytes(`${lock}/${lease.toString(16)}`) } };
+      case 3:
+        return { call: 'campaign', request: { name, lease, value } };
+      case 4:
+        return { call: 'proclaim', request: { leader, value } };
+      case 5:
+        return { call: 'leader', request: { name } };
+      default:
+        return { call: 'resign', request: { leader } };
+    }
   }
 
   #watch(): Operation {

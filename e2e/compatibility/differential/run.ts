@@ -32,7 +32,7 @@ const broken = (which: string, server: Server): string | undefined => (server.vi
 
 /** `count` random operations; the generator follows what the reference answers. */
 export function compareRandom(reference: Server, subject: Server, seed: number, count: number, progress?: (operation: Operation) => void): Promise<Finding | undefined> {
-  const known: Known = { revision: 1n, compacted: 0n, leases: new Set(), watchers: Array.from({ length: STREAMS }, () => []) };
+  const known: Known = { revision: 1n, compacted: 0n, leases: new Set(), leaders: new Map(), watchers: Array.from({ length: STREAMS }, () => []) };
   const generator = new Generator(new Random(seed), known);
   function* operations(): Iterable<Operation> {
     for (let i = 0; i < count; i++) {
@@ -73,5 +73,9 @@ function learn(known: Known, operation: Operation, answer: Plain): void {
   if (answer !== null && typeof answer === 'object' && 'error' in answer) return;
   if (operation.call === 'compact') known.compacted = (operation.request as { revision: bigint }).revision;
   if (operation.call === 'leaseGrant') known.leases.add((operation.request as { ID: bigint }).ID);
+  if (operation.call === 'campaign') {
+    const { name, key, rev, lease } = (answer as { leader: { name: string; key: string; rev: string; lease: string } }).leader;
+    known.leaders.set(name, { name: bytes(name), key: bytes(key), rev: BigInt(rev), lease: BigInt(lease) });
+  }
   if (operation.call === 'leaseRevoke') known.leases.delete((operation.request as { ID: bigint }).ID);
 }
