@@ -152,6 +152,11 @@ export class Store {
     const { replica } = this;
     const { self } = this;
     const known = this.#machine.notes.get('membership') !== undefined;
+    // The keyspace knows the revision of its last change; the counter stands above it in an empty store, or after a jump.
+    const raise = (): void => {
+      if (this.keyspace.appliedRevision < replica.currentRevision) this.keyspace.advanced(replica.currentRevision);
+    };
+    if (replica.initialised) raise();
     replica.start(this.#journal);
     if (replica.initialised && replica.slot !== self.slot) {
       throw new Error(`the data folder belongs to slot ${replica.slot}, this replica is told to be slot ${self.slot}`);
@@ -159,8 +164,7 @@ export class Store {
     const identified = replica.initialised
       ? Promise.resolve()
       : replica.initialise({ slot: self.slot, incarnation: this.#incarnation, striding: !this.alone });
-    // The keyspace knows the revision of its last change; the counter stands above it in an empty store, or after a jump.
-    if (this.keyspace.appliedRevision < replica.currentRevision) this.keyspace.advanced(replica.currentRevision);
+    raise();
     this.keyspace.durable(replica.currentRevision);
     await identified;
     this.membership.met(self.slot, replica.log);

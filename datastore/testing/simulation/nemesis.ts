@@ -19,6 +19,7 @@ const WEIGHTS = {
   breakLinks: 1.5,
   slowLink: 1,
   everythingDies: 0.25,
+  loseDisk: 0.5,
 } as const;
 
 const HOUR_MS = 3_600_000;
@@ -86,6 +87,11 @@ export class Nemesis {
           world.restartLater(n);
         }
         return;
+      case 'loseDisk':
+        // One at a time, and only where there are enough others to agree on its successor.
+        if (world.nodes.length < 3 || world.nodes.some((n) => n.joining && !n.serving) || !node.served) return;
+        node.loseDisk();
+        return world.restartLater(node);
       case 'crashAtDiskCall': {
         const at = node.disk.calls + random.below(random.chance(0.5) ? 4 : 30);
         node.fault = (_, number) => (number >= at ? 'crash' : undefined);

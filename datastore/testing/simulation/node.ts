@@ -43,6 +43,8 @@ export class Process {
   /** Clients are served. */
   serving = false;
   dead = false;
+  /** It has been told to end. */
+  stopping = false;
   /** Called when it dies. */
   readonly onDeath: (() => void)[] = [];
 
@@ -97,8 +99,18 @@ export class SimNode {
     });
   }
 
+  /** The disk is destroyed, and a new one put in: what nobody else had of it is lost. */
+  loseDisk(): void {
+    this.kill('process');
+    this.#world.trace.say(this.name, 'loses its disk');
+    this.#world.figures.add('fault lost disk');
+    this.replaceDisk();
+  }
+
   /** From now on the machine has an empty disk, and joins a cluster that exists. What the clients have seen of the old one may be gone with it. */
   replaceDisk(): void {
+    // A disk that was set aside offers what only it had (offers.ts); that is not simulated, so it counts as lost here.
+    for (const log of this.logs) for (const record of this.#world.registry.logs.get(log) ?? []) record.diskLost = true;
     this.disk = this.#emptyDisk();
     this.joining = true;
     this.served = false;
@@ -143,6 +155,7 @@ export class SimNode {
     this.#world.trace.say(this.name, 'stops');
     this.#world.figures.add('fault orderly restart');
     process.serving = false;
+    process.stopping = true;
     const { store, replication } = process;
     try {
       await replication.stop();
@@ -287,8 +300,11 @@ export class SimNode {
     };
     // As in the program: a disk that has the cluster's data serves at once.
     if (store.readiness === 'ready') serve();
-    await replication.ready;
-    serve();
+    await replication.ready.catch((error: unknown) => {
+      // Told to end before it could serve.
+      if (!process.stopping) throw error;
+    });
+    if (!process.stopping) serve();
   }
 }
 

@@ -25,6 +25,8 @@ export interface KnownRecord extends Stamp {
   readonly bytes: Uint8Array;
   /** Its author has said that it is durable: to a client, a watcher, a peer or itself. It must never be lost. */
   promised: boolean;
+  /** The disk of its author is gone: what nobody else had is lost, and that is documented. */
+  diskLost: boolean;
   /** A client was told so. */
   acknowledged: boolean;
 }
@@ -54,6 +56,7 @@ export class Registry {
       })),
       bytes: record.bytes.slice(),
       promised: false,
+      diskLost: false,
       acknowledged: false,
     };
     const last = list.at(-1);

@@ -114,7 +114,7 @@ function checkEnd(world: World, watchers: readonly WatchClient[]): void {
   const held = world.nodes[0]!.process!.store!.replica.vector();
   for (const [log, records] of world.registry.logs) {
     for (const record of records) {
-      check(!record.promised || (held.get(log)?.lamport ?? 0) >= record.lamport, () => `${stampName(record)} was ${record.acknowledged ? 'acknowledged' : 'durable'} and is nowhere now`);
+      check(!record.promised || record.diskLost || (held.get(log)?.lamport ?? 0) >= record.lamport, () => `${stampName(record)} was ${record.acknowledged ? 'acknowledged' : 'durable'} and is nowhere now`);
     }
   }
   for (const watcher of watchers) watcher.checkComplete();
