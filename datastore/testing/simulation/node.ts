@@ -111,6 +111,7 @@ export class SimNode {
   replaceDisk(): void {
     // A disk that was set aside offers what only it had (offers.ts); that is not simulated, so it counts as lost here.
     for (const log of this.logs) for (const record of this.#world.registry.logs.get(log) ?? []) record.diskLost = true;
+    this.logs.clear();
     this.disk = this.#emptyDisk();
     this.joining = true;
     this.served = false;
