@@ -34,6 +34,9 @@ export const suites: readonly Suite[] = [
   suite('kubernetes/failover', 'An apiserver moves between replicas; every informer equals a fresh list', [
     'e2e/kubernetes/failover/main.ts', '--interval', '5', '--pods', '100',
   ], 8, { tools: ['k8s', 'kwok'] }),
+  suite('robustness/bad-input', 'Requests, bytes, flags, folders and disks that are not as they should be: a clear error each, nothing lost', [
+    'e2e/robustness/bad-input/main.ts',
+  ], 5),
   suite('robustness/kill9', 'kill -9 under load: nothing acknowledged is lost, watchers resume without gap or duplicate', [
     'e2e/robustness/kill9/main.ts', '--kills', '40', '--seed', '1',
   ], 8),

@@ -8,6 +8,22 @@ import { lockPath } from './node-lock.ts';
 const CHUNKS_MAX = 1_000;
 
 /** Node's file system. Journal writes use the callback API: it is half the price of FileHandle's promises. */
+/** One folder at a time: Node's own recursion never ends where a file system says ENOENT of a folder whose parent is there (/proc). */
+async function makeDir(path: string): Promise<void> {
+  const make = (): Promise<boolean> => fsp.mkdir(path, { mode: 0o700 }).then(() => true, async (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EEXIST' && (await fsp.stat(path)).isDirectory()) return false;
+    throw error;
+  });
+  const parent = dirname(path);
+  const made = await make().catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' || parent === path) throw error;
+    await makeDir(parent);
+    return make();
+  });
+  // A folder that was made is not there after a power loss unless its parent is synced.
+  if (made) await syncDir(parent);
+}
+
 export const nodeDisk: Disk = {
   async open(path, mode) {
     const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants;
@@ -24,12 +40,7 @@ export const nodeDisk: Disk = {
       throw error;
     }
   },
-  async makeDir(path) {
-    const first = await fsp.mkdir(path, { recursive: true, mode: 0o700 });
-    // Folders that were made are not there after a power loss unless their parents are synced.
-    if (first === undefined) return;
-    for (let made = path; made.length >= first.length; made = dirname(made)) await syncDir(dirname(made));
-  },
+  makeDir,
   rename: (from, to) => fsp.rename(from, to),
   remove: (path) => fsp.rm(path),
   syncDir,
