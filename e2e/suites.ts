@@ -23,7 +23,9 @@ const suite = (name: string, about: string, args: readonly string[], limit_minut
 /** In the order in which they run: what fails fast comes first. */
 export const suites: readonly Suite[] = [
   suite('helpers', 'The tests of the end-to-end tests\' own helpers', ['--test', 'e2e/**/*.test.ts'], 3),
-  suite('compatibility/common', 'etcd\'s own black-box tests, with etcd\'s own client', ['e2e/compatibility/common/main.ts'], 25, { tools: ['etcd', 'etcd-suite'] }),
+  suite('compatibility/common', 'etcd\'s own black-box tests, with etcd\'s own client: those of what EdgeStore has', [
+    'e2e/compatibility/common/main.ts', '--run', '^Test(Alarm|Compact|DefragOnline|EndpointH|EndpointStatus|HashKVWithNoAuth|KV|LeaseGrant|MemberList|Status$|Txn|VerifyHash|WaitLeader|Watch)',
+  ], 15, { tools: ['etcd', 'etcd-suite'] }),
   suite('compatibility/differential', 'The same random requests to etcd and EdgeStore: every answer and event the same, over gRPC and JSON, through restarts', [
     'e2e/compatibility/differential/main.ts', '--seeds', '2', '--ops', '10000',
   ], 8, { tools: ['etcd'] }),
@@ -40,6 +42,9 @@ export const suites: readonly Suite[] = [
   suite('robustness/kill9', 'kill -9 under load: nothing acknowledged is lost, watchers resume without gap or duplicate', [
     'e2e/robustness/kill9/main.ts', '--kills', '40', '--seed', '1',
   ], 8),
+  suite('compatibility/common-long', 'All of etcd\'s own black-box tests, those of users, roles and snapshots included', [
+    'e2e/compatibility/common/main.ts',
+  ], 45, { tools: ['etcd', 'etcd-suite'], long: true }),
   suite('robustness/kill9-long', 'The same 200 times', ['e2e/robustness/kill9/main.ts', '--kills', '200'], 30, { long: true }),
   suite('kubernetes/soak-long', 'The same beside etcd, 16 min and 1,000 pods, with the cache consistency checker having run', [
     'e2e/kubernetes/soak/main.ts', '--minutes', '16',
