@@ -27,8 +27,8 @@ export const limits = {
   segment_bytes: 1_048_576,
   /** Segments in one group of a log document; a dead group leaves two Yjs structs behind. */
   group_segments: 256,
-  /** A foreign revision whose counter lies further ahead than this is an ordinary future revision. */
-  foreign_ahead: 536_870_912,
+  /** A foreign revision whose counter lies further ahead than this is an ordinary future revision. Eight new incarnations that nobody heard of. */
+  foreign_ahead: 2_147_483_648,
   /** An anti-entropy answer, all its chunks together. */
   answer_bytes: 2_147_483_648,
   /** Largest message between replicas. */
@@ -157,7 +157,7 @@ function relate(holds: boolean, what: string): void {
 }
 relate(limits.lamport_max * limits.slots * 2 === Number.MAX_SAFE_INTEGER + 1, 'lamport × slots × 2 must be 2^53');
 relate(limits.unreported_alarm * 2 <= limits.incarnation_gap, 'the alarm must come well before the gap is used up');
-relate(limits.incarnation_gap * 2 <= limits.foreign_ahead, 'a revision of a peer\'s next incarnation must count as foreign');
+relate(limits.incarnation_gap * 8 <= limits.foreign_ahead, 'a revision of a peer that has begun several incarnations unheard must count as foreign');
 relate(limits.request_bytes * 2 < limits.frame_bytes, 'the largest request must fit into a frame');
 relate(limits.push_batch_bytes < limits.frame_bytes, 'a batch must fit into a message');
 relate(limits.ping_ms * 3 < limits.silence_ms, 'several pings must be missed before a peer counts as silent');

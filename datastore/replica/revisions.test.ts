@@ -5,6 +5,14 @@ import { Revisions } from './revisions.ts';
 const revision = (counter: number, slot: number): number => counter * 512 + slot * 2;
 
 describe('revisions', () => {
+  test('a revision of a member that began several incarnations unheard is foreign, not future', () => {
+    const r = Revisions.initial(1, true);
+    r.setMembers([1, 3]);
+    const ahead = (limits.incarnation_gap * 4 + 100) * 512 + 3 * 2;
+    expect(r.classify(ahead)).toBe('foreign');
+    expect(r.above(ahead)).toBeGreaterThan(ahead);
+  });
+
   test('a single member counts by 1 from 1', () => {
     const r = Revisions.initial(0, false);
     expect([r.current, r.next(77), r.strideFrom]).toEqual([1, 2, 0]);
