@@ -1,14 +1,9 @@
 /** What the API needs of the replica beside Kv, WatchHub and Leases. Everything throws or rejects with `EtcdError`. */
 import type { EtcdError } from '../errors.ts';
+import type { Alarm, AlarmType } from '../store/alarms.ts';
+import type { ListedMember as Member } from '../store/members.ts';
 
-export interface Member {
-  readonly id: bigint;
-  readonly name: string;
-  readonly peerURLs: readonly string[];
-  readonly clientURLs: readonly string[];
-  /** A replica that does not serve yet. */
-  readonly isLearner: boolean;
-}
+export type { Alarm, AlarmType, Member };
 
 /** Membership, in EdgeStore's terms: reading never waits for anybody, changing needs a majority's agreement. */
 export interface Cluster {
@@ -21,12 +16,6 @@ export interface Cluster {
   remove(id: bigint): Promise<readonly Member[]>;
   update(id: bigint, peerURLs: readonly string[]): Promise<readonly Member[]>;
   promote(id: bigint): Promise<readonly Member[]>;
-}
-
-export type AlarmType = 'NOSPACE' | 'CORRUPT';
-export interface Alarm {
-  readonly memberId: bigint;
-  readonly type: AlarmType;
 }
 
 export interface Maintenance {

@@ -17,11 +17,13 @@ export interface MemberInfo {
   readonly clientURLs: readonly string[];
 }
 
+/** A member as clients see it. */
 export interface ListedMember {
   readonly id: bigint;
   readonly name: string;
   readonly peerURLs: readonly string[];
   readonly clientURLs: readonly string[];
+  /** A replica that does not serve yet. */
   readonly isLearner: boolean;
 }
 
