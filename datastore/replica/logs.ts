@@ -69,16 +69,6 @@ export class Logs {
     return digests;
   }
 
-  /** Everything that a holder of `theirs` lacks; null: everything there is. */
-  since(theirs: ReadonlyMap<LogId, { readonly clock: number }> | null): LogUpdate[] {
-    const updates: LogUpdate[] = [];
-    for (const doc of this.docs.values()) {
-      const clock = theirs?.get(doc.log)?.clock ?? 0;
-      if (clock < doc.clock) updates.push(doc.updateSince(clock));
-    }
-    return updates;
-  }
-
   /** A record of this stamp has been decided here, or heard of. */
   heard(log: LogId, lamport: number): void {
     this.context.set(log, Math.max(this.context.get(log) ?? 0, lamport));

@@ -3,6 +3,7 @@ import { limits } from '../limits.ts';
 import { LwwSink } from '../testing/lww-sink.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { MemoryJournal } from '../testing/memory-journal.ts';
+import { pull } from '../testing/pulling.ts';
 import { MalformedError } from './bytes.ts';
 import { decodeFrame } from './frame.ts';
 import { Replica, StaleDiskError } from './replica.ts';
@@ -203,12 +204,9 @@ describe('frames', () => {
       await a.clock.settle();
     }
     expect(b.replica.integrate(decodeFrame(a.frames[2]!))).toBe('gap');
-    const missing = a.replica.missing(b.replica.vector());
-    await a.clock.settle();
-    expect(b.replica.integrate(decodeFrame((await missing)!))).toBe('applied');
+    expect(await pull(b, a)).toBe('applied');
     expect(b.sink.get('k')).toBe('3');
-    await b.clock.settle();
-    expect(await a.replica.missing(b.replica.vector())).toBeNull();
+    expect(await pull(b, a)).toBe('known');
   });
 
   test('a group larger than a frame goes in several', async () => {
@@ -232,13 +230,13 @@ describe('frames', () => {
     a.journal.held = true;
     a.replica.commit([put('k', '1')]);
     await a.clock.settle();
-    let answer: Uint8Array | null = null;
-    void a.replica.missing(b.replica.vector()).then((frame) => (answer = frame));
+    let result: string | null = null;
+    void pull(b, a).then((r) => (result = r));
     await a.clock.settle();
-    expect([answer, a.replica.vector().get(a.replica.log)!.clock]).toEqual([null, 0]);
+    expect([result, a.replica.vector().get(a.replica.log)!.clock]).toEqual([null, 0]);
     a.journal.release();
-    await a.clock.settle();
-    expect(b.replica.integrate(decodeFrame(answer!))).toBe('applied');
+    for (let i = 0; i < 5; i++) for (const { clock } of [a, b]) await clock.settle();
+    expect(result).toBe('applied');
     expect(b.sink.get('k')).toBe('1');
   });
 
@@ -267,10 +265,7 @@ describe('frames', () => {
     expect(restored.replica.classify(before)).toBe('compacted');
     restored.replica.commit([put('new', '1')]);
     await restored.clock.settle();
-    const answer = b.replica.missing(restored.replica.vector());
-    await b.clock.settle();
-    expect(restored.replica.integrate(decodeFrame((await answer)!))).toBe('applied');
-    await restored.clock.settle();
+    expect(await pull(restored, b)).toBe('applied');
     expect(restored.sink.state()).toBe('k=2\nnew=1\nx=1');
     const again = make(1, true, restored.journal.durable);
     expect(again.sink.trace).toEqual(restored.sink.trace);

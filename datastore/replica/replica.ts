@@ -8,14 +8,15 @@ import type { Clock, Timer } from '../host/host.ts';
 import type { Journal } from '../journal/types.ts';
 import { limits } from '../limits.ts';
 import { Answer } from './answer.ts';
+import { Applied } from './applied.ts';
 import { assert } from './assert.ts';
 import { Collector } from './collector.ts';
-import { decodeEntry, encodeEntry } from './entry.ts';
+import { encodeEntry } from './entry.ts';
 import type { Entry } from './entry.ts';
 import { encodeFrame, FrameKind } from './frame.ts';
 import type { Frame, Report } from './frame.ts';
 import type { LogDoc, LogUpdate } from './log-doc.ts';
-import { Logs, relocate } from './logs.ts';
+import type { Logs } from './logs.ts';
 import { Outbox } from './outbox.ts';
 import type { OwnFrame } from './outbox.ts';
 import { Pipeline } from './pipeline.ts';
@@ -23,16 +24,15 @@ import type { Group } from './pipeline.ts';
 import { Queue } from './queue.ts';
 import { RecordWriter } from './record.ts';
 import type { StoredRecord } from './record.ts';
-import { Revisions } from './revisions.ts';
-import type { RevisionKind } from './revisions.ts';
+import type { RevisionKind, Revisions } from './revisions.ts';
 import { usualShape } from './segment.ts';
 import type { Shape } from './segment.ts';
 import { Stability } from './stability.ts';
 import type { Member } from './stability.ts';
-import { encodeState, StateLoader } from './state.ts';
+import type { StateLoader } from './state.ts';
 import { logId, slotOf, Space } from './types.ts';
 import type { LogId, RecordSink, Stamp, Write } from './types.ts';
-import { integrateUnit } from './unit.ts';
+import { UnitIntake } from './unit-intake.ts';
 import type { Held, Vector } from './vector.ts';
 
 export interface Identity {
@@ -52,12 +52,6 @@ export interface ReplicaOptions {
   readonly shape?: Shape;
   /** The journal broke, or an invariant: the process must stop. */
   readonly onFatal?: (error: unknown) => void;
-}
-
-/** All that somebody lacks, as one frame. It is not to leave this replica before it is durable here. */
-export interface WholeAnswer {
-  readonly durable: Promise<void>;
-  encode(): Uint8Array;
 }
 
 /**
@@ -80,17 +74,6 @@ interface Mark {
 }
 
 const TICK_MS = 1_000;
-/** A journal entry of a unit has about so many bytes. */
-const STAGE_BYTES = 1_048_576;
-
-/** A unit that is being integrated, step by step. */
-interface Flip {
-  /** What was held, durable and visible before: nothing of the unit shows until it is complete. */
-  readonly mark: Mark;
-  readonly steps: Generator<void, number[]>;
-  readonly done: PromiseWithResolvers<void>;
-}
-
 export { StaleDiskError } from './logs.ts';
 export type { OwnFrame } from './outbox.ts';
 
@@ -103,30 +86,35 @@ export class Replica {
   readonly #queue: Queue;
   readonly #stability = new Stability();
   readonly #writer = new RecordWriter();
-  readonly #logs: Logs;
+  readonly #applied: Applied;
+  readonly #units: UnitIntake;
   /** True: the own log is not to move by itself, for it is not known yet whether the disk is an old copy. */
   held = false;
   #removed: readonly LogId[] = [];
-  /** Parts of a unit that replay has met and whose end it has not. */
-  #staged: LogUpdate[] = [];
-  #flip: Flip | null = null;
-  /** Units are taken one after the other. */
-  #units: Promise<unknown> = Promise.resolve();
-  readonly #handlers = new Map<string, (body: Uint8Array) => void>();
-  #own: LogDoc | null = null;
-  #revisions: Revisions | null = null;
   #durable: Mark = { revision: 0, vector: new Map(), digests: new Map() };
+  /** While half a unit is in the documents: what was held, durable and visible before. Nothing of the unit shows until it is complete. */
+  #before: Mark | null = null;
   #started = false;
   #tick: Timer | null = null;
 
   constructor({ clock, sink, onFrame, onFatal, shape = usualShape }: ReplicaOptions) {
-    this.#logs = new Logs(shape);
+    this.#applied = new Applied(sink, shape);
     this.#clock = clock;
     this.#sink = sink;
     if (onFrame !== undefined) this.onFrame(({ bytes }) => onFrame(bytes));
     this.#pipeline = new Pipeline(clock, () => this.#prepare(), onFatal ?? (() => {}));
     this.#collector = new Collector(sink, (stamp) => this.stable(stamp), shape);
     this.#queue = new Queue(sink, this.#collector);
+    this.#units = new UnitIntake(this.#applied, {
+      clock,
+      sink,
+      submit: (entry) => this.#submit(entry),
+      flushed: () => this.flushed(),
+      busy: () => this.#queue.records > 0 || !this.#pipeline.idle,
+      begins: () => void (this.#before = this.#mark()),
+      ended: () => void (this.#before = null),
+      broken: (error) => this.#pipeline.break(error),
+    });
   }
 
   // ---- life
@@ -140,7 +128,7 @@ export class Replica {
   initialise(identity: Identity): Promise<void> {
     assert(this.#own === null, 'a disk is initialised once');
     const log = logId(identity.slot, identity.incarnation);
-    this.#identify(log, identity.striding);
+    this.#applied.identify(log, identity.striding);
     if (this.#started) this.#own!.own();
     return this.#submit({ kind: 'identity', log, striding: identity.striding });
   }
@@ -152,12 +140,13 @@ export class Replica {
    */
   async reincarnate(incarnation: number): Promise<void> {
     assert(this.#started, 'a started replica gets a new incarnation');
-    this.#settle();
+    this.#units.settle();
     while (this.#queue.records > 0) await this.flushed();
     const log = logId(this.slot, incarnation);
     assert(this.#logs.isNew(log), 'an incarnation is new');
     this.#ownLog().disown();
-    this.#identify(log, true);
+    this.#applied.identify(log, true);
+    this.#collector.reset();
     this.#ownLog().own();
     void this.#submit({ kind: 'identity', log, striding: true });
     await this.beginIncarnation().durable;
@@ -167,8 +156,7 @@ export class Replica {
   start(journal: Journal): void {
     assert(!this.#started, 'started once');
     this.#started = true;
-    this.#staged = [];
-    this.#logs.changed();
+    this.#applied.recovered();
     this.#own?.own();
     this.#becomeDurable(this.#mark());
     this.#pipeline.start(journal);
@@ -178,7 +166,7 @@ export class Replica {
   /** Waits until everything decided is durable; not for room on a full disk: what waits for that has not been acknowledged. */
   async stop(): Promise<void> {
     this.#tick?.cancel();
-    this.#settle();
+    this.#units.settle();
     try {
       if (!this.#pipeline.full) await this.#pipeline.flushed();
     } finally {
@@ -203,7 +191,7 @@ export class Replica {
 
   /** Of the applied state. */
   get currentRevision(): number {
-    return this.#revisions?.current ?? 0;
+    return this.#applied.currentRevision;
   }
 
   /** Everything up to it is durable. */
@@ -213,12 +201,12 @@ export class Replica {
 
   /** What the next `commit` that changes the client space gets. */
   get nextRevision(): number {
-    return this.#rev().next(this.#nextLamport());
+    return this.#applied.revisions.next(this.#applied.nextLamport);
   }
 
   /** Switch, floor and strides of the revisions; read only. */
   get revisions(): Revisions {
-    return this.#rev();
+    return this.#applied.revisions;
   }
 
   /** False: refuse new client writes with `errNoSpace`. What is decided already waits and is written later. */
@@ -240,11 +228,11 @@ export class Replica {
 
   /** Decides one transaction. Synchronous up to and including `sink.integrate`. */
   commit(writes: readonly Write[]): Commit {
-    this.#settle();
+    this.#units.settle();
     const own = this.#ownLog();
-    const revisions = this.#rev();
+    const revisions = this.#applied.revisions;
     assert(this.#started && writes.length > 0, 'a started replica commits writes');
-    const lamport = this.#nextLamport();
+    const lamport = this.#applied.nextLamport;
     const revision = revisions.next(lamport);
     const written = !revisions.striding && writes.some((w) => w.space === Space.client) ? revision : 0;
     const record = this.#writer.encode({ lamport, log: own.log }, written, this.#logs.context, writes);
@@ -257,16 +245,16 @@ export class Replica {
 
   /** Decides writes that no other replica ever sees. */
   commitLocal(writes: readonly Write[]): Commit {
-    this.#settle();
-    const revision = this.#rev().next(0);
+    this.#units.settle();
+    const revision = this.#applied.revisions.next(0);
     const durable = this.#submit({ kind: 'local', revision, writes });
-    this.#local(revision, writes);
+    this.#applied.local(revision, writes);
     return { revision, durable };
   }
 
   /** Forgets history up to and including `revision`, here only. */
   compact(revision: number): Promise<void> {
-    this.#settle();
+    this.#units.settle();
     this.#sink.compacted(revision);
     return this.#submit({ kind: 'compact', revision });
   }
@@ -277,10 +265,10 @@ export class Replica {
    * @returns null if nothing moved
    */
   advanceAbove(foreign: number): Commit | null {
-    this.#settle();
-    const revision = this.#rev().above(foreign);
+    this.#units.settle();
+    const revision = this.#applied.revisions.above(foreign);
     if (revision === 0) return null;
-    this.#advance(revision, false);
+    this.#applied.advance(revision, false);
     return { revision, durable: this.#submit({ kind: 'advance', revision, begin: false }) };
   }
 
@@ -289,35 +277,34 @@ export class Replica {
    * revisions that nobody heard. Everything below counts as compacted.
    */
   beginIncarnation(): Commit {
-    this.#settle();
-    const revisions = this.#rev();
+    this.#units.settle();
+    const revisions = this.#applied.revisions;
     const revision = revisions.of(Math.max(this.#logs.lamport, revisions.counter) + limits.incarnation_gap);
-    this.#advance(revision, true);
+    this.#applied.advance(revision, true);
     return { revision, durable: this.#submit({ kind: 'advance', revision, begin: true }) };
   }
 
   /** From now on revisions stride: a second member has joined. */
   stride(): Promise<void> {
-    this.#settle();
-    if (this.#rev().striding) return this.flushed();
-    this.#stride();
+    this.#units.settle();
+    if (this.#applied.revisions.striding) return this.flushed();
+    this.#applied.stride();
     return this.#submit({ kind: 'stride' });
   }
 
   /** What a revision named by a client means here. */
   classify(revision: number): RevisionKind {
-    return this.#rev().classify(revision);
+    return this.#applied.revisions.classify(revision);
   }
 
   /** Small state of another module, through the journal in order with everything else. Its handler is called at once, and at replay. */
   note(name: string, body: Uint8Array): Promise<void> {
-    this.#noted(name, body);
+    this.#applied.note(name, body);
     return this.#submit({ kind: 'note', name, body });
   }
 
   onNote(name: string, handler: (body: Uint8Array) => void): void {
-    assert(!this.#handlers.has(name), `one handler for notes ${name}`);
-    this.#handlers.set(name, handler);
+    this.#applied.onNote(name, handler);
   }
 
   // ---- other replicas
@@ -331,12 +318,12 @@ export class Replica {
     assert(this.#started, 'a started replica integrates');
     // After learning of a removal: what that member held may still come through others (REPLICATION.md, rule 12).
     if (this.#removed.includes(frame.sender)) return 'known';
-    if (this.#flip !== null) return 'waiting';
+    if (this.#units.flipping) return 'waiting';
     const updates = this.#logs.admit(frame, own);
     for (const report of frame.reports) this.reported(report);
     if (!Array.isArray(updates)) return updates;
     if (updates.length === 0) return 'known';
-    const revisions = this.#absorb(updates, null);
+    const revisions = this.#applied.absorb(updates);
     void this.#submit({ kind: 'commit', updates, revisions });
     return 'applied';
   }
@@ -348,14 +335,13 @@ export class Replica {
    * @throws as `integrate`
    */
   integrateUnit(pieces: Iterable<Frame>): Promise<IntegrateResult> {
-    const result = this.#units.then(() => this.#takeUnit(pieces));
-    this.#units = result.catch(() => {});
-    return result;
+    assert(this.#started, 'a started replica integrates');
+    return this.#units.take(pieces, (frame) => this.#admitUnit(frame));
   }
 
   /** Null; or, while a unit is being integrated, its end: a write decided before that would have to finish it at once. */
   settled(): Promise<void> | null {
-    return this.#flip?.done.promise ?? null;
+    return this.#units.settled;
   }
 
   /**
@@ -389,25 +375,6 @@ export class Replica {
   /** Calls `fn` with every own frame from now on, in order. @returns a function that ends it */
   onFrame(fn: (frame: OwnFrame) => void): () => void {
     return this.#outbox.onFrame(fn);
-  }
-
-  /**
-   * Everything that a replica with this vector lacks now, in all logs, with deletions; null if that is nothing. With `repair`, everything
-   * there is.
-   */
-  answer(theirs: ReadonlyMap<LogId, { readonly clock: number }>, repair = false): WholeAnswer | null {
-    const updates = this.#logs.since(repair ? null : theirs);
-    if (updates.length === 0) return null;
-    const dependencies = this.#logs.vector();
-    const kind = repair ? FrameKind.repair : FrameKind.antiEntropy;
-    return { durable: this.flushed(), encode: () => this.#encode(kind, updates, dependencies, this.#allReports()) };
-  }
-
-  /** The same as one encoded frame, once it is durable. */
-  async missing(theirs: ReadonlyMap<LogId, { readonly clock: number }>, repair = false): Promise<Uint8Array | null> {
-    const answer = this.answer(theirs, repair);
-    await answer?.durable;
-    return answer?.encode() ?? null;
   }
 
   /** A frame without updates that says what is durable here, and what others have said. */
@@ -450,7 +417,7 @@ export class Replica {
   setMembers(members: readonly Member[], config = 0, removal = 0, removed: readonly LogId[] = []): void {
     this.#removed = removed;
     this.#stability.setMembers(members, config, removal);
-    this.#rev().setMembers(members.map((m) => m.slot));
+    this.#applied.revisions.setMembers(members.map((m) => m.slot));
   }
 
   /** Held durably by every member, so that no write can turn up whose author did not know it (REPLICATION.md, rule 9). */
@@ -473,55 +440,20 @@ export class Replica {
   /** Applies an entry of the journal again. @throws MalformedError; InvariantError if the outcome is not what it was */
   applyEntry(bytes: Uint8Array): void {
     assert(!this.#started, 'entries are replayed before the start');
-    this.#logs.changed();
-    const entry = decodeEntry(bytes);
-    switch (entry.kind) {
-      case 'identity':
-        return this.#identify(entry.log, entry.striding);
-      case 'commit':
-        return void this.#absorb(entry.updates, entry.revisions);
-      case 'part':
-        if (entry.first) this.#staged = [];
-        // Copies: the entry is a view into something larger.
-        for (const update of entry.updates) this.#staged.push({ ...update, update: new Uint8Array(update.update) });
-        return;
-      case 'unit':
-        return this.#absorbStaged(entry.revisions);
-      case 'local':
-        return this.#local(entry.revision, entry.writes);
-      case 'compact':
-        return this.#sink.compacted(entry.revision);
-      case 'advance':
-        return this.#advance(entry.revision, entry.begin);
-      case 'stride':
-        return this.#stride();
-      case 'note':
-        return this.#noted(entry.name, entry.body);
-    }
+    this.#applied.replay(bytes);
   }
 
   // ---- snapshots
 
   /** The whole state but what others keep of it, in chunks of about a MiB. Blocks for long: run it off the serving thread. */
   encodeState(): Iterable<Uint8Array> {
-    const identity = this.#own === null ? null : { log: this.#own.log, revisions: this.#rev().state, lamport: this.#logs.lamport };
-    return encodeState({ identity, retired: this.#logs.retired, logs: this.#logs.docs.values(), staged: this.#staged });
+    return this.#applied.encodeState();
   }
 
   /** Takes what `encodeState` gave, chunk by chunk, before any entry. The sink is not called: it restores itself by `recordByStamp`. */
   loader(): StateLoader {
-    assert(!this.#started && this.#own === null, 'a snapshot is loaded into an empty replica');
-    return new StateLoader({
-      header: (identity, retired) => {
-        for (const [log, held] of retired) this.#logs.retire(log, held);
-        if (identity === null) return;
-        this.#identify(identity.log, identity.revisions.striding);
-        this.#revisions = new Revisions(identity.revisions);
-        this.#logs.lamport = identity.lamport;
-      },
-      log: (log, held, update) => this.#logs.load(log, held, update),
-      staged: (update) => void this.#staged.push(update),
-    });
+    assert(!this.#started, 'a snapshot is loaded before the start');
+    return this.#applied.loader();
   }
 
   /** All of `encodeState`'s chunks at once. */
@@ -541,50 +473,17 @@ export class Replica {
 
   // ---- inside
 
+  get #logs(): Logs {
+    return this.#applied.logs;
+  }
+
+  get #own(): LogDoc | null {
+    return this.#applied.own;
+  }
+
   #ownLog(): LogDoc {
     assert(this.#own !== null, 'the disk is initialised');
     return this.#own;
-  }
-
-  #rev(): Revisions {
-    assert(this.#revisions !== null, 'the disk is initialised');
-    return this.#revisions;
-  }
-
-  #nextLamport(): number {
-    return Math.max(this.#logs.lamport, this.#rev().counter) + 1;
-  }
-
-  #identify(log: LogId, striding: boolean): void {
-    const first = this.#own === null;
-    this.#own = this.#logs.open(log);
-    this.#collector.reset();
-    if (first) this.#revisions = Revisions.initial(slotOf(log), striding);
-    else if (!this.#rev().striding) this.#stride();
-  }
-
-  #local(revision: number, writes: readonly Write[]): void {
-    assert(revision === this.#rev().next(0), 'a local write gets the next revision');
-    this.#rev().take(revision);
-    this.#sink.integrateLocal(writes, revision);
-  }
-
-  #advance(revision: number, begin: boolean): void {
-    if (begin) this.#rev().begin(revision);
-    else this.#rev().take(revision);
-    this.#sink.advanced(revision);
-  }
-
-  #stride(): void {
-    // The counter of the first striding revision must lie above every revision counted by 1.
-    this.#logs.lamport = Math.max(this.#logs.lamport, Math.ceil(this.#rev().current / (limits.slots * 2)));
-    this.#rev().stride();
-  }
-
-  #noted(name: string, body: Uint8Array): void {
-    const handler = this.#handlers.get(name);
-    assert(handler !== undefined, `a handler for notes ${name}`);
-    handler(body);
   }
 
   #submit(entry: Entry): Promise<void> {
@@ -592,122 +491,17 @@ export class Replica {
     return this.#pipeline.submit();
   }
 
-  /**
-   * Puts updates into their documents and what is new in them into the state: records in the order of their stamps, so that causes come
-   * before effects, each with a revision of its own.
-   * @param recorded at replay, the revisions that were given then
-   * @returns the revision of each new record; 0 for those that used none
-   */
-  #absorb(updates: readonly LogUpdate[], recorded: readonly number[] | null): number[] {
-    const { fresh, moved, gone } = this.#logs.absorb(updates);
-    // First what supersedes, then what goes because of it: the order in which the owner did it.
-    const revisions = fresh.map((record) => this.#give(record));
-    relocate(this.#sink, moved, gone);
-    if (recorded !== null) assert(recorded.length === revisions.length && recorded.every((r, i) => r === revisions[i]), 'replay gives the same revisions');
-    return revisions;
-  }
-
-  #absorbStaged(recorded: readonly number[]): void {
-    const steps = integrateUnit(this.#logs, this.#sink, this.#staged, (record) => this.#give(record));
-    this.#staged = [];
-    let step = steps.next();
-    while (step.done !== true) step = steps.next();
-    assert(step.value.length === recorded.length && step.value.every((r, i) => r === recorded[i]), 'replay gives the same revisions');
-  }
-
-  async #takeUnit(pieces: Iterable<Frame>): Promise<IntegrateResult> {
-    assert(this.#started, 'a started replica integrates');
-    const pause = slices(this.#clock);
-    const all: LogUpdate[] = [];
-    let last: Frame | null = null;
-    for (const piece of pieces) {
-      last = piece;
-      for (const update of piece.updates) {
-        this.#logs.inspect(update);
-        all.push(update);
-      }
-      await pause();
-    }
-    if (last === null) return 'known';
-    const { retired } = last;
-    const updates = all.filter(({ log }) => !retired.has(log));
-    const admitted = this.#logs.admit({ ...last, updates }, this.#ownLog(), true);
-    for (const report of last.reports) this.reported(report);
-    if (!Array.isArray(admitted)) return admitted;
-    if (admitted.length === 0) return 'known';
-    await this.#stage(admitted);
-    // Own records that are decided must be in their document, and durable, before anything of the unit: they have not seen it.
-    while (this.#queue.records > 0 || !this.#pipeline.idle) await this.flushed();
-    await this.#begin(admitted);
-    await this.flushed();
-    return 'applied';
-  }
-
-  /** Puts a unit on stable storage, where it has no effect yet; a little at a time, so that other entries are not held up. */
-  async #stage(updates: readonly LogUpdate[]): Promise<void> {
-    let part: LogUpdate[] = [];
-    let bytes = 0;
-    for (let i = 0, first = true; i < updates.length; i++) {
-      part.push(updates[i]!);
-      bytes += updates[i]!.update.length;
-      if (bytes < STAGE_BYTES && i + 1 < updates.length) continue;
-      await this.#submit({ kind: 'part', first, updates: part });
-      first = false;
-      part = [];
-      bytes = 0;
-    }
-  }
-
-  /** Resolves when the unit has been integrated; it is not durable then. */
-  #begin(updates: readonly LogUpdate[]): Promise<void> {
-    const flip: Flip = { mark: this.#mark(), steps: integrateUnit(this.#logs, this.#sink, updates, (record) => this.#give(record)), done: Promise.withResolvers() };
-    flip.done.promise.catch(() => {}); // nobody has to wait for it
-    this.#flip = flip;
-    const go = (): void => {
-      if (this.#flip !== flip) return;
-      const until = this.#clock.monotonicMs() + limits.slice_ms;
-      this.#advanceFlip(() => this.#clock.monotonicMs() < until);
-      this.#clock.soon(go);
-    };
-    go();
-    return flip.done.promise;
-  }
-
-  #advanceFlip(more: () => boolean): void {
-    const flip = this.#flip!;
-    try {
-      do {
-        const step = flip.steps.next();
-        if (step.done !== true) continue;
-        this.#flip = null;
-        void this.#submit({ kind: 'unit', revisions: step.value });
-        return flip.done.resolve();
-      } while (more());
-    } catch (error) {
-      // Half of it is in the documents, which cannot be undone; the journal has no end of it, so a restart is without.
-      this.#flip = null;
-      flip.done.reject(error);
-      this.#pipeline.break(error);
-    }
-  }
-
-  /** Finishes the unit at once: somebody cannot wait. */
-  #settle(): void {
-    if (this.#flip !== null) this.#advanceFlip(() => true);
-  }
-
-  #give(record: StoredRecord): number {
-    const revisions = this.#rev();
-    const revision = revisions.next(record.lamport);
-    if (!this.#sink.integrate(record, revision)) return 0;
-    revisions.take(revision);
-    return revision;
+  #admitUnit(frame: Frame): LogUpdate[] | 'gap' | 'waiting' {
+    const updates = frame.updates.filter(({ log }) => !frame.retired.has(log));
+    const admitted = this.#logs.admit({ ...frame, updates }, this.#ownLog(), true);
+    for (const report of frame.reports) this.reported(report);
+    return admitted;
   }
 
   /** One group of everything that waits. */
   #prepare(): Group | null {
     this.#logs.changed();
-    const batch = this.#queue.drain(this.#own, !this.held && this.#flip === null);
+    const batch = this.#queue.drain(this.#own, !this.held && !this.#units.flipping);
     if (batch === null) return null;
     const mark = this.#mark();
     return {
@@ -718,7 +512,7 @@ export class Replica {
   }
 
   #mark(): Mark {
-    if (this.#flip !== null) return this.#flip.mark;
+    if (this.#before !== null) return this.#before;
     return { revision: this.currentRevision, vector: this.#logs.vector(), digests: this.#logs.digests() };
   }
 
@@ -736,20 +530,8 @@ export class Replica {
   /** An idle replica forgets, too. */
   #onTick(): void {
     this.#tick = this.#clock.after(TICK_MS, () => this.#onTick());
-    if (this.#own === null || this.held || this.#flip !== null) return;
+    if (this.#own === null || this.held || this.#units.flipping) return;
     this.#collector.search(this.#own, 4);
     if (this.#collector.waiting(this.#own)) void this.#pipeline.submit();
   }
-}
-
-/** A function to call between steps: most of the time it does nothing, and once a slice it lets others go on. */
-function slices(clock: Clock): () => Promise<void> | undefined {
-  let until = clock.monotonicMs() + limits.slice_ms;
-  return () => {
-    if (clock.monotonicMs() < until) return undefined;
-    return new Promise((resolve) => clock.soon(() => {
-      until = clock.monotonicMs() + limits.slice_ms;
-      resolve();
-    }));
-  };
 }

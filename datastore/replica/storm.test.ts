@@ -7,6 +7,7 @@ import { expect, test } from '@jest/globals';
 import { LwwSink } from '../testing/lww-sink.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { MemoryJournal } from '../testing/memory-journal.ts';
+import { answerOf } from '../testing/pulling.ts';
 import { decodeFrame } from './frame.ts';
 import { Replica } from './replica.ts';
 import { compareStamps, logId } from './types.ts';
@@ -144,45 +145,23 @@ class World {
 
   /** As gossip does it: in pieces, while both go on. */
   async #unit(to: Node, from: Node, busy: boolean): Promise<void> {
-    const answer = from.replica.answerTo(this.#random() < 0.1 ? null : to.replica.vector(), 1 + this.#int(300));
-    const pieces: Uint8Array[] = [];
-    for (;;) {
-      let piece: Uint8Array | null | undefined;
-      void answer.next().then((p) => (piece = p));
-      while (piece === undefined) {
+    const theirs = this.#random() < 0.1 ? null : to.replica.vector();
+    const pieces = await answerOf(from, theirs, 1 + this.#int(300), {
+      turn: () => {
         from.journal.held = false;
         from.journal.release();
         if (busy && this.#random() < 0.3) this.#write(from);
-        await from.clock.turns(1);
-      }
-      if (piece === null) break;
-      pieces.push(piece);
-    }
+      },
+    });
     if (busy && this.#random() < 0.1) return;
     const { replica } = to;
-    const done = replica.integrateUnit(pieces.map(decodeFrame));
+    const done = replica.integrateUnit(pieces);
     done.then((result) => (this.units[result] = (this.units[result] ?? 0) + 1), (error) => this.failures.push(error));
     if (!busy) return void (await to.clock.settle());
     await to.clock.turns(this.#int(30));
     if (replica.settled() !== null) this.units['seen half done'] = (this.units['seen half done'] ?? 0) + 1;
     if (this.#random() < 0.3) this.#write(to);
     if (this.#random() < 0.2) await to.crash();
-  }
-
-  async #antiEntropy(to: Node, from: Node): Promise<void> {
-    if (this.#random() < 0.5) return this.#unit(to, from, true);
-    const answer = from.replica.missing(to.replica.vector(), this.#random() < 0.1);
-    await from.clock.settle();
-    if (from.journal.held) {
-      from.journal.held = false;
-      from.journal.release();
-      await from.clock.settle();
-      from.journal.release();
-      await from.clock.settle();
-    }
-    const bytes = (await answer) ?? from.replica.reportFrame();
-    if (this.#random() < 0.8) to.replica.integrate(decodeFrame(bytes));
-    else this.#net.push({ to, bytes });
   }
 
   #deliver(): void {
@@ -218,7 +197,7 @@ class World {
       else if (dice < 0.75) this.#deliver();
       else if (dice < 0.85) {
         const from = this.#pick(this.nodes);
-        if (from !== node) await this.#antiEntropy(node, from);
+        if (from !== node) await this.#unit(node, from, true);
       } else if (dice < 0.88) node.clock.advance(1000);
       else if (dice < 0.93) {
         node.journal.held = !node.journal.held;
@@ -254,14 +233,7 @@ class World {
       for (const to of this.nodes) {
         for (const from of this.nodes) {
           if (to === from) continue;
-          if (round % 2 === 0) {
-            await this.#unit(to, from, false);
-            continue;
-          }
-          const answer = from.replica.missing(to.replica.vector());
-          await from.clock.settle();
-          to.replica.integrate(decodeFrame((await answer) ?? from.replica.reportFrame()));
-          await to.clock.settle();
+          await this.#unit(to, from, false);
         }
         to.clock.advance(1000);
         await to.clock.settle();

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { LwwSink } from '../testing/lww-sink.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { MemoryJournal } from '../testing/memory-journal.ts';
+import { answerOf, pull } from '../testing/pulling.ts';
 import { decodeFrame } from './frame.ts';
 import type { Frame } from './frame.ts';
 import { Replica } from './replica.ts';
@@ -37,24 +38,9 @@ async function fill({ replica, clock }: Made, from: number, to: number): Promise
   await clock.settle();
 }
 
-async function pieces(from: Made, to: Made, pieceBytes: number, meanwhile?: () => void): Promise<Frame[]> {
-  const answer = from.replica.answerTo(to.replica.vector(), pieceBytes);
-  const out: Frame[] = [];
-  for (;;) {
-    let piece: Uint8Array | null | undefined;
-    void answer.next().then((p) => (piece = p));
-    while (piece === undefined) await from.clock.turns(1);
-    if (piece === null) return out;
-    out.push(decodeFrame(piece));
-    meanwhile?.();
-  }
-}
-
-async function settle(from: Made, to: Made): Promise<string> {
-  const result = to.replica.integrateUnit(await pieces(from, to, 400));
-  await to.clock.settle();
-  return result;
-}
+const pieces = (from: Made, to: Made, pieceBytes: number, piece?: () => void): Promise<Frame[]> =>
+  answerOf(from, to.replica.vector(), pieceBytes, piece === undefined ? {} : { piece });
+const settle = (from: Made, to: Made): Promise<string> => pull(to, from, 400);
 
 /** Two that know each other, so that their logs refer to each other, and collect all the while. */
 async function donor(): Promise<Made> {
@@ -81,9 +67,9 @@ describe('a unit', () => {
     expect(await result).toBe('applied');
     // The answer ended before the last writes.
     await settle(a, stepped);
-    const answer = a.replica.missing(whole.replica.vector());
-    await a.clock.settle();
-    expect(whole.replica.integrate(decodeFrame((await answer)!))).toBe('applied');
+    const all = await pieces(a, whole, 1e9);
+    expect(all.length).toBe(1);
+    expect(whole.replica.integrate(all[0]!)).toBe('applied');
     await whole.clock.settle();
     expect(stepped.sink.state()).toBe(whole.sink.state());
     expect(stepped.sink.physical).toBe(whole.sink.physical);

@@ -1,0 +1,158 @@
+/**
+ * How a unit (unit.ts) gets in: its pieces are looked into, put on stable storage, and then become part of the state in steps, between which
+ * other work goes on. Units are taken one after the other.
+ */
+import type { Clock } from '../host/host.ts';
+import { limits } from '../limits.ts';
+import type { Applied } from './applied.ts';
+import type { Entry } from './entry.ts';
+import type { Frame } from './frame.ts';
+import type { LogUpdate } from './log-doc.ts';
+import type { RecordSink } from './types.ts';
+import { integrateUnit } from './unit.ts';
+
+/** A journal entry of a unit has about so many bytes. */
+const STAGE_BYTES = 1_048_576;
+
+/** A unit that is being integrated, step by step. */
+interface Flip {
+  readonly steps: Generator<void, number[]>;
+  readonly done: PromiseWithResolvers<void>;
+}
+
+export interface UnitPorts {
+  readonly clock: Clock;
+  readonly sink: RecordSink;
+  submit(entry: Entry): Promise<void>;
+  flushed(): Promise<void>;
+  /** Own records wait for their document, or anything for stable storage. */
+  busy(): boolean;
+  /** The steps begin: from now on nothing of what is applied shows, until `ended`. */
+  begins(): void;
+  ended(): void;
+  /** An invariant broke with half a unit in the documents. */
+  broken(error: unknown): void;
+}
+
+export class UnitIntake {
+  readonly #applied: Applied;
+  readonly #ports: UnitPorts;
+  #flip: Flip | null = null;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(applied: Applied, ports: UnitPorts) {
+    this.#applied = applied;
+    this.#ports = ports;
+  }
+
+  /** Half a unit is in the documents. */
+  get flipping(): boolean {
+    return this.#flip !== null;
+  }
+
+  /** Null; or, while a unit is being integrated, its end. */
+  get settled(): Promise<void> | null {
+    return this.#flip?.done.promise ?? null;
+  }
+
+  /** Takes the pieces of a unit, after all units that came before. `admit` says what of it is new and whether it can be applied. */
+  take(pieces: Iterable<Frame>, admit: (frame: Frame) => LogUpdate[] | 'gap' | 'waiting'): Promise<'applied' | 'known' | 'gap' | 'waiting'> {
+    const result = this.#last.then(() => this.#take(pieces, admit));
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  /** Finishes the unit at once: somebody cannot wait. */
+  settle(): void {
+    if (this.#flip !== null) this.#advance(() => true);
+  }
+
+  async #take(pieces: Iterable<Frame>, admit: (frame: Frame) => LogUpdate[] | 'gap' | 'waiting'): Promise<'applied' | 'known' | 'gap' | 'waiting'> {
+    const { flushed, busy } = this.#ports;
+    const pause = slices(this.#ports.clock);
+    const updates: LogUpdate[] = [];
+    let last: Frame | null = null;
+    for (const piece of pieces) {
+      last = piece;
+      for (const update of piece.updates) {
+        this.#applied.logs.inspect(update);
+        updates.push(update);
+      }
+      await pause();
+    }
+    if (last === null) return 'known';
+    const admitted = admit({ ...last, updates });
+    if (!Array.isArray(admitted)) return admitted;
+    if (admitted.length === 0) return 'known';
+    await this.#stage(admitted);
+    // Own records that are decided must be in their document, and durable, before anything of the unit: they have not seen it.
+    while (busy()) await flushed();
+    await this.#begin(admitted);
+    await flushed();
+    return 'applied';
+  }
+
+  /** Puts a unit on stable storage, where it has no effect yet; a little at a time, so that other entries are not held up. */
+  async #stage(updates: readonly LogUpdate[]): Promise<void> {
+    let part: LogUpdate[] = [];
+    let bytes = 0;
+    for (let i = 0, first = true; i < updates.length; i++) {
+      part.push(updates[i]!);
+      bytes += updates[i]!.update.length;
+      if (bytes < STAGE_BYTES && i + 1 < updates.length) continue;
+      await this.#ports.submit({ kind: 'part', first, updates: part });
+      first = false;
+      part = [];
+      bytes = 0;
+    }
+  }
+
+  /** Resolves when the unit has been integrated; it is not durable then. */
+  #begin(updates: readonly LogUpdate[]): Promise<void> {
+    const { clock, sink } = this.#ports;
+    this.#ports.begins();
+    const flip: Flip = { steps: integrateUnit(this.#applied.logs, sink, updates, (record) => this.#applied.give(record)), done: Promise.withResolvers() };
+    flip.done.promise.catch(() => {}); // nobody has to wait for it
+    this.#flip = flip;
+    const go = (): void => {
+      if (this.#flip !== flip) return;
+      const until = clock.monotonicMs() + limits.slice_ms;
+      this.#advance(() => clock.monotonicMs() < until);
+      clock.soon(go);
+    };
+    go();
+    return flip.done.promise;
+  }
+
+  #advance(more: () => boolean): void {
+    const flip = this.#flip!;
+    try {
+      do {
+        const step = flip.steps.next();
+        if (step.done !== true) continue;
+        this.#flip = null;
+        this.#ports.ended();
+        void this.#ports.submit({ kind: 'unit', revisions: step.value });
+        return flip.done.resolve();
+      } while (more());
+    } catch (error) {
+      // Half of it is in the documents, which cannot be undone; the journal has no end of it, so a restart is without.
+      this.#flip = null;
+      this.#ports.ended();
+      flip.done.reject(error);
+      this.#ports.broken(error);
+    }
+  }
+}
+
+/** A function to call between steps: most of the time it does nothing, and once a slice it lets others go on. */
+function slices(clock: Clock): () => Promise<void> | undefined {
+  let until = clock.monotonicMs() + limits.slice_ms;
+  return () => {
+    if (clock.monotonicMs() < until) return undefined;
+    return new Promise((resolve) => clock.soon(() => {
+      until = clock.monotonicMs() + limits.slice_ms;
+      resolve();
+    }));
+  };
+}
