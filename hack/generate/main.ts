@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { chart } from './chart.ts';
 import { docs } from './docs.ts';
 import { protobuf } from './protobuf.ts';
 
@@ -11,7 +12,7 @@ import { protobuf } from './protobuf.ts';
 export type Generator = () => Map<string, string>;
 
 const root = join(import.meta.dirname, '../..');
-const generators: Generator[] = [protobuf, docs];
+const generators: Generator[] = [protobuf, docs, chart];
 
 /** Paths whose committed contents differ from `files`. */
 export function stale(files: ReadonlyMap<string, string>): string[] {
