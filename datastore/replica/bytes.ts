@@ -24,7 +24,7 @@ export class Writer {
   #buffer: Buffer;
   #at = 0;
 
-  constructor(capacity = 1024) {
+  constructor(capacity = 256) {
     this.#buffer = Buffer.from(new ArrayBuffer(capacity));
   }
 

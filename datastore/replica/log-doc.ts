@@ -58,7 +58,8 @@ export class LogDoc {
   /** Two sums over the records present, independent of order. */
   #digestSum = 0;
   #digestXor = 0;
-  readonly #doc = new Y.Doc({ gc: true });
+  /** With a name, since Yjs would draw a random one, which costs more than the rest of an empty document. Nothing reads it. */
+  readonly #doc = new Y.Doc({ gc: true, guid: 'log' });
   readonly #root: Y.Map<Group>;
   readonly #groupSizes = new Map<number, number>();
   readonly #arrays = new Map<unknown, Segment>();

@@ -13,7 +13,8 @@ export const revisionPolicy = (replica: Replica): RevisionPolicy => ({
 
 /**
  * For watches: a revision that this replica did not issue is answered as compacted, at the current revision; if it is above the current one
- * the counter moves above it first, so that what the client sees next is higher than what it knew.
+ * the counter moves above it first, visibly, so that what the client sees next is higher than what it knew. One from before this incarnation is
+ * below its first revision, which may not be visible yet either.
  */
 export const watchRevisionCheck = (replica: Replica, keyspace: Keyspace): CheckRevision => (revision) => {
   switch (replica.classify(revision)) {
@@ -21,11 +22,11 @@ export const watchRevisionCheck = (replica: Replica, keyspace: Keyspace): CheckR
     case 'future':
       return 'ok';
     case 'compacted':
-      return { compacted: keyspace.visibleRevision };
     case 'foreign': {
+      if (revision <= keyspace.visibleRevision) return { compacted: keyspace.visibleRevision };
       const moved = replica.advanceAbove(revision);
       // If nothing moved it is above already, visible or not.
-      return { compacted: moved?.revision ?? replica.currentRevision };
+      return { compacted: moved?.revision ?? replica.currentRevision, settled: moved?.durable ?? replica.flushed() };
     }
   }
 };

@@ -61,6 +61,7 @@ export async function openStore(host: Host, options: StoreOptions, log: Logger, 
     makeSnapshot,
     onFatal: fatal,
     ...(options.journalObserver === undefined ? {} : { observer: options.journalObserver }),
+    ...(options.journalSizes === undefined ? {} : { sizes: options.journalSizes }),
   });
   try {
     const saved = machine.notes.get('membership');

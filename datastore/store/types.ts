@@ -1,5 +1,6 @@
 /** What a store is told and what it gives. */
 import type { Conflict } from '../keyspace/head.ts';
+import type { JournalSizes } from '../journal/journal-file.ts';
 import type { JournalObserver } from '../journal/types.ts';
 import type { SavedMembership } from '../membership/membership.ts';
 import type { Shape } from '../replica/segment.ts';
@@ -34,6 +35,8 @@ export interface StoreOptions {
   readonly acknowledged?: (clock: number) => Promise<void>;
   readonly onConflict?: (conflict: Conflict) => void;
   readonly journalObserver?: JournalObserver;
+  /** How large the parts of the journal are; tests make them small. */
+  readonly journalSizes?: Partial<JournalSizes>;
   /** How large the parts of the documents are; tests make them small. */
   readonly shape?: Shape;
   /** The disk broke, or an invariant: the process must end. */

@@ -24,6 +24,8 @@ export interface MemoryDiskOptions {
 
 /** What a device writes whole or not at all. */
 const SECTOR_BYTES = 512;
+/** How far before the last durable write `certain` looks first. */
+const NEAR_BYTES = 4_096;
 
 type Change = { position: number; bytes: Uint8Array; durable: boolean } | { truncateTo: number };
 
@@ -34,6 +36,8 @@ interface Inode {
   stable: Bytes;
   /** Changes since, in order. */
   changes: Change[];
+  /** Where the last durable write ended: what is looked for is most often just before it. */
+  lastEnd: number;
 }
 
 /** A change of a folder that is not durable yet. `inode` undefined: the name goes. */
@@ -93,7 +97,7 @@ export class MemoryDisk implements Disk {
     const disk = new MemoryDisk(options);
     for (const folder of this.#folders) disk.#folders.add(folder);
     for (const [path, inode] of this.#live) {
-      const copied = { live: inode.live.copy(), stable: inode.live.copy(), changes: [] };
+      const copied = { live: inode.live.copy(), stable: inode.live.copy(), changes: [], lastEnd: 0 };
       disk.#live.set(path, copied);
       disk.#stable.set(path, copied);
     }
@@ -105,7 +109,9 @@ export class MemoryDisk implements Disk {
     const wanted = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (const inode of new Set(this.#stable.values())) {
       const content = inode.stable.view();
-      if (Buffer.from(content.buffer, content.byteOffset, content.byteLength).includes(wanted)) return true;
+      const all = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+      if (all.subarray(Math.max(0, inode.lastEnd - NEAR_BYTES - wanted.length), inode.lastEnd).includes(wanted)) return true;
+      if (all.includes(wanted)) return true;
       for (const change of inode.changes) if ('durable' in change && change.durable && Buffer.from(change.bytes).includes(wanted)) return true;
     }
     return false;
@@ -118,7 +124,7 @@ export class MemoryDisk implements Disk {
 
   /** Puts a file there, durably, behind everyone's back. */
   poke(path: string, content: Uint8Array): void {
-    const inode = { live: Bytes.of(content), stable: Bytes.of(content), changes: [] };
+    const inode = { live: Bytes.of(content), stable: Bytes.of(content), changes: [], lastEnd: 0 };
     this.#live.set(path, inode);
     this.#stable.set(path, inode);
     this.#folders.add(folderOf(path));
@@ -129,7 +135,7 @@ export class MemoryDisk implements Disk {
     if (mode === 'create') {
       if (this.#live.has(path)) throw errno('EEXIST', path);
       if (!this.#folders.has(folderOf(path))) throw errno('ENOENT', path);
-      const inode: Inode = { live: new Bytes(), stable: new Bytes(), changes: [] };
+      const inode: Inode = { live: new Bytes(), stable: new Bytes(), changes: [], lastEnd: 0 };
       this.#changeFolder([{ path, inode }]);
     }
     return this.#handle(path, this.#find(path), mode === 'read');
@@ -209,6 +215,7 @@ export class MemoryDisk implements Disk {
       const written = bytes.subarray(0, fits);
       inode.live.write(written, position);
       const durable = kind === 'writeDurable' && !crash && fits === bytes.length;
+      if (durable) inode.lastEnd = position + fits;
       if (durable && inode.changes.length === 0) inode.stable.write(written, position);
       else inode.changes.push({ position, bytes: written, durable });
       this.#end(crash);

@@ -199,8 +199,8 @@ export class Engine implements Kv {
       case 'future':
         throw errFutureRev();
       case 'compacted':
-        throw errCompacted();
       case 'foreign':
+        // Even a compacted one may be above what is visible: the first revision of a new incarnation is not durable at once.
         if (revision <= current) throw errCompacted();
         throw new ForeignRevisionError(this.#committer.advanceAbove(revision));
     }

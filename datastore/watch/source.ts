@@ -21,6 +21,7 @@ export interface WatchSource {
 
 /**
  * What is to be done with a start revision that a client brings: 'ok', or etcd's ErrCompacted with this compact_revision, because this
- * replica did not issue it (DESIGN.md, Revisions).
+ * replica did not issue it (DESIGN.md, Revisions). With `settled` the client is told only then: before, a list could show it a lower revision
+ * than it knows.
  */
-export type CheckRevision = (revision: number) => 'ok' | { readonly compacted: number };
+export type CheckRevision = (revision: number) => 'ok' | { readonly compacted: number; readonly settled?: Promise<void> };

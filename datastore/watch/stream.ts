@@ -54,7 +54,8 @@ export class Stream implements WatchStream {
     this.output.send({ type: 'created', watchId: id, revision: this.#hub.visibleRevision });
     if (request.progressNotify) this.#startProgressTimer();
     if (verdict === 'ok') this.#hub.start(watcher);
-    else this.#hub.cancelCompacted(watcher, verdict.compacted);
+    else if (verdict.settled === undefined) this.#hub.cancelCompacted(watcher, verdict.compacted);
+    else this.#cancelLater(watcher, verdict.compacted, verdict.settled);
   }
 
   cancel(watchId: bigint): void {
@@ -103,6 +104,13 @@ export class Stream implements WatchStream {
     for (const watcher of this.watchers.values()) this.#hub.drop(watcher);
     this.watchers.clear();
     this.#hub.forget(this);
+  }
+
+  /** A journal that fails ends the process, and the stream with it. */
+  #cancelLater(watcher: Watcher, compacted: number, settled: Promise<void>): void {
+    settled.then(() => {
+      if (!this.closed && this.watchers.get(watcher.id) === watcher) this.#hub.cancelCompacted(watcher, compacted);
+    }, () => undefined);
   }
 
   #refuse(reason: string): void {

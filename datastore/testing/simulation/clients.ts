@@ -224,7 +224,7 @@ export class Client {
         if (at.process.dead) return;
         check(at.store.keyspace.visibleRevision > revision, () => `${at.node.name} did not move above ${revision}`);
         this.#world.figures.add('event counter moved');
-      }
+      } else check(at.store.keyspace.visibleRevision >= revision, () => `${at.node.name}, at ${at.store.keyspace.visibleRevision}, answered revision ${revision} of ${node.name} at once`);
       this.#world.figures.add('check foreign');
       return;
     }

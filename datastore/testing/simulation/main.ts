@@ -47,7 +47,7 @@ async function many(seeds: number, from: number, jobs: number, minutes: number):
   let done = 0;
   let virtualMs = 0;
   const workers = Array.from({ length: jobs }, (_, i) => {
-    const worker = new Worker(new URL(import.meta.url), { workerData: { from: from + i, count: Math.ceil((seeds - i) / jobs), step: jobs, minutes } satisfies Job });
+    const worker = new Worker(new URL(import.meta.url), { workerData: { from: from + i, count: Math.ceil((seeds - i) / jobs), step: jobs, minutes } satisfies Job, resourceLimits: { maxYoungGenerationSizeMb: 96 } });
     worker.on('message', (report: Report) => {
       figures.merge(report.figures);
       virtualMs += report.virtualMs;

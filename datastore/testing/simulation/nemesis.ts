@@ -33,7 +33,7 @@ export class Nemesis {
   constructor(world: World) {
     this.#world = world;
     this.#random = world.random.fork('nemesis');
-    this.#paceMs = this.#random.chance(0.1) ? Infinity : 300 + this.#random.float() * 3_000;
+    this.#paceMs = this.#random.chance(0.1) ? Infinity : 100 + this.#random.float() * (world.busyMs < 4_000 ? 700 : 3_000);
     this.#weights = (Object.entries(WEIGHTS) as [FaultName, number][]).map(([name, weight]) => [name, this.#random.chance(0.4) ? 0 : weight * this.#random.float()]);
     for (const node of world.nodes) if (this.#random.chance(0.3)) node.wallSkewMs = (this.#random.float() - 0.5) * 2 * HOUR_MS;
   }

@@ -266,6 +266,7 @@ export class SimNode {
       txnOps: 128,
       // Small, so that the owner's housekeeping happens within a short run.
       shape: { segmentRecords: 8, segmentBytes: 4_096, groupSegments: 4 },
+      journalSizes: { firstStepBytes: 32_768, stepBytes: 65_536, sliceBytes: 32_768, reserveBytes: 8_192, snapshotMinBytes: 40_000 },
       watchProgressMs: 5_000,
       autoCompaction: { mode: 'periodic', retention: 30_000 },
       peerReachable: (slot) => process.replication?.reachable(slot) ?? false,
@@ -284,7 +285,11 @@ export class SimNode {
     process.observer = new Observer(store, {
       name: this.name, registry: world.registry, history: this.history, disk: this.disk, random: this.#random.fork(`checks ${process.number}`), figures: world.figures,
       say: (what) => world.trace.say(this.name, what),
-      onDecided: (record) => world.decided(this, process, record),
+      onDecided: (record) => {
+        // It may write another log than at its start: nobody could vouch for the disk.
+        this.logs.add(record.log);
+        world.decided(this, process, record);
+      },
     });
     this.logs.add(store.replica.log);
     process.observer.attach(this.replaced ? [] : this.logs);

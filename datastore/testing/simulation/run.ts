@@ -67,9 +67,8 @@ async function live(world: World): Promise<void> {
   for (const watcher of watchers) watcher.run();
   if (random.chance(0.8)) await world.until(() => world.serving.length === world.nodes.length, 20_000, () => 'not all serve after the start');
   nemesis.run();
-  const busyMs = 3_000 + random.float() * 12_000;
-  for (let passed = 0; passed < busyMs; passed += 1_500) {
-    await world.pass(1_500);
+  for (let passed = 0; passed < world.busyMs; passed += 1_000) {
+    await world.pass(1_000);
     checkAll(world);
   }
   world.busy = false;
@@ -79,10 +78,11 @@ async function live(world: World): Promise<void> {
   await quiet(world);
   checkEnd(world, watchers);
   await world.pass(SETTLE_MS);
-  if (world.leases.size > 0 || random.chance(0.1)) {
-    await world.pass(LEASES_END_MS);
-    checkLeases(world);
-  }
+  // Nobody renews a lease any more.
+  const leased = (): boolean => world.nodes.some((node) => node.process!.store!.leases.list().length > 0);
+  await world.until(() => !leased(), LEASES_END_MS, () => `leases that nobody renews: ${world.nodes.map((node) => `${node.name} ${node.process!.store!.leases.list().join()}`).join('; ')}`);
+  await quiet(world);
+  checkLeases(world);
   await quiet(world);
   checkAll(world);
   checkEnd(world, watchers);

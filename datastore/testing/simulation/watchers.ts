@@ -34,6 +34,8 @@ export class WatchClient {
   /** Where `#next` comes from. */
   #issuer: SimNode | null = null;
   #slow = false;
+  /** It came with a revision of another replica and waits to be told so. */
+  #foreign = false;
 
   constructor(world: World, name: string) {
     this.#world = world;
@@ -55,8 +57,13 @@ export class WatchClient {
 
   /** It has been told of everything that its replica shows, and believes what a fresh list says. */
   checkComplete(): void {
-    // A foreign revision is refused at once; then it lists.
-    for (let tries = 0; this.#stream === null && tries < 3; tries++) this.#connect(this.#node ?? this.#world.nodes[0]!);
+    check(!this.#foreign, () => `${this.name} was never told that ${this.#node!.name} did not issue ${this.#next}`);
+    if (this.#stream === null) {
+      const node = this.#node ?? this.#world.nodes[0]!;
+      if (this.#issuer !== node) this.#next = 0;
+      // Compacted meanwhile: it lists.
+      for (let tries = 0; this.#stream === null && tries < 2; tries++) this.#connect(node);
+    }
     check(this.#stream !== null, () => `${this.name} cannot watch ${this.#node!.name}`);
     const node = this.#node!;
     if (this.#slow) return;
@@ -74,6 +81,7 @@ export class WatchClient {
     if (this.#stream !== null) {
       const draw = this.#random.float();
       if (draw < 0.08) this.#disconnect();
+      else if (this.#foreign) return;
       else if (draw < 0.2) this.#stream.requestProgress();
       else if (draw < 0.25) this.#slow = true;
       return;
@@ -88,7 +96,7 @@ export class WatchClient {
     this.#stream?.close();
     this.#stream = null;
     this.#connection++;
-    this.#slow = false;
+    this.#slow = this.#foreign = false;
   }
 
   #connect(node: SimNode): void {
@@ -116,7 +124,7 @@ export class WatchClient {
     }
     // From now on, if nothing has happened since the list: it has not, for this is one turn.
     const fromNow = fresh && this.#random.chance(0.3);
-    const foreign = this.#issuer !== node;
+    const foreign = this.#foreign = this.#issuer !== node;
     const startRevision = fromNow ? 0 : this.#next;
     this.#world.figures.add(fromNow ? 'op watch from now' : foreign ? 'op watch from a foreign revision' : 'op watch from a revision');
     this.#stream = store.watch.open({
@@ -139,10 +147,6 @@ export class WatchClient {
     });
     const slow = (): boolean => this.#connection === connection && this.#slow;
     this.#stream.create({ range: this.#range, startRevision, progressNotify: this.#random.chance(0.5), noPut: this.#noPut, noDelete: this.#noDelete, prevKv: true, watchId: 0n, fragment: false });
-    if (foreign) {
-      check(this.#stream === null, () => `${node.name} accepted a watch from ${startRevision}, which ${this.#issuer!.name} issued`);
-      this.#world.figures.add('check foreign');
-    }
   }
 
   #received(message: WatchMessage): void {
@@ -156,8 +160,11 @@ export class WatchClient {
       case 'canceled':
         check(message.compactRevision > 0, () => `${this.name}: canceled without a reason`);
         // A client that moves must never see a smaller revision than it knew.
-        if (this.#issuer !== node) check(message.compactRevision + 1 >= this.#next, () => `${this.name} came with ${this.#next} and was told ${message.compactRevision}`);
-        else {
+        if (this.#issuer !== node) {
+          check(message.compactRevision + 1 >= this.#next, () => `${this.name} came with ${this.#next} and was told ${message.compactRevision}`);
+          check(node.history.visible + 1 >= this.#next, () => `${this.name} came with ${this.#next} and was sent to list at ${node.history.visible}`);
+          this.#world.figures.add('check foreign');
+        } else {
           const oldest = Math.max(this.#process!.store!.keyspace.compactedRevision, this.#process!.store!.replica.revisions.floor);
           check(this.#next <= oldest, () => `${this.name}: a watch from ${this.#next} was cancelled as compacted, ${node.name} has compacted ${oldest}`);
         }
@@ -165,8 +172,10 @@ export class WatchClient {
         this.#world.figures.add('event watch compacted');
         return this.#disconnect();
       case 'progress':
+        check(!this.#foreign, () => `${node.name} accepted a watch from ${this.#next}, which ${this.#issuer!.name} issued`);
         return this.#progress(message.revision);
       case 'events':
+        check(!this.#foreign, () => `${node.name} accepted a watch from ${this.#next}, which ${this.#issuer!.name} issued`);
         return this.#events(message.changes, message.revision);
     }
   }

@@ -23,7 +23,7 @@ export interface KnownLease {
 
 export class World {
   readonly random: SimRandom;
-  readonly clock = new SimClock();
+  readonly clock = new SimClock(1_700_000_000_000, true);
   readonly net: MemoryNet;
   readonly registry = new Registry();
   readonly figures: Figures;
@@ -34,9 +34,12 @@ export class World {
   /** Clients may ask, faults may happen. */
   busy = true;
   violation: unknown = null;
+  /** How long clients ask and faults happen. Most runs are short and full of faults; some are long, so that housekeeping and compaction have their turn. */
+  readonly busyMs: number;
 
   constructor(seed: number, replicas: number, figures: Figures, plant: Plant, print: ((line: string) => void) | null) {
     this.random = new SimRandom(seed);
+    this.busyMs = this.random.chance(0.7) ? 1_000 + this.random.float() * 3_000 : 4_000 + this.random.float() * 11_000;
     this.figures = figures;
     this.plant = plant;
     this.trace = new Trace(() => this.clock.monotonicMs(), print);
