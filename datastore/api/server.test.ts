@@ -30,6 +30,17 @@ const watchOf = (client: grpc.Client) => {
   return { stream, got, create, ended: () => ended };
 };
 
+/** The chunks of a RangeStream over all keys that begin with k, unless the request says otherwise. */
+function streamed(harness: Harness, request: pb.DeepPartial<pb.RangeRequest>): Promise<pb.RangeResponse[]> {
+  return new Promise((resolve, reject) => {
+    const stream = harness.client().makeServerStreamRequest('/etcdserverpb.KV/RangeStream', serialize(pb.RangeRequest), deserialize(pb.RangeStreamResponse), pb.RangeRequest.fromPartial({ key: Buffer.from('k'), range_end: Buffer.from('l'), ...request }));
+    const got: pb.RangeResponse[] = [];
+    stream.on('data', (m: pb.RangeStreamResponse) => got.push(m.range_response!));
+    stream.on('error', reject);
+    stream.on('end', () => resolve(got));
+  });
+}
+
 describe('unary', () => {
   test('put and range', async () => {
     h = await Harness.start();
@@ -314,17 +325,23 @@ describe('streams', () => {
     expect(got.map(({ ID, TTL }) => [ID, TTL])).toEqual([[5n, 60n], [6n, 0n], [5n, 60n]]);
   });
 
+  test('RangeStream: a sort target without an order sorts the whole range, and sends it in chunks', async () => {
+    h = await Harness.start();
+    for (let i = 0; i < 30; i++) await h.replica.kv.put({ key: `k${String(i).padStart(2, '0')}`, value: Buffer.from(String(99 - i)), lease: 0n, prevKv: false, ignoreLease: false, ignoreValue: false });
+    const chunks = await streamed(h, { sort_target: 4 });
+    expect(chunks.length).toBeGreaterThan(1);
+    expect(chunks.flatMap(({ kvs }) => kvs.map(({ value }) => Number(value)))).toEqual(Array.from({ length: 30 }, (_, i) => 70 + i));
+    expect(chunks.at(-1)).toMatchObject({ count: 30n, more: false, header: { revision: 31n } });
+    expect(chunks.slice(0, -1).every(({ header, count }) => header === undefined && count === 0n)).toBe(true);
+    expect((await streamed(h, { sort_target: 4, limit: 3n })).at(-1)).toMatchObject({ count: 30n, more: true });
+    expect(await streamed(h, { sort_target: 4, count_only: true })).toMatchObject([{ count: 30n, kvs: [] }]);
+    expect(await streamed(h, { key: Buffer.from('x'), range_end: Buffer.from('y'), sort_target: 4 })).toMatchObject([{ count: 0n, kvs: [] }]);
+  });
+
   test('RangeStream: chunks that add up to one range', async () => {
     h = await Harness.start();
     for (let i = 0; i < 100; i++) await h.replica.kv.put({ key: `k${String(i).padStart(3, '0')}`, value: Buffer.alloc(10), lease: 0n, prevKv: false, ignoreLease: false, ignoreValue: false });
-    const read = (request: pb.DeepPartial<pb.RangeRequest>) =>
-      new Promise<pb.RangeResponse[]>((resolve, reject) => {
-        const stream = h.client().makeServerStreamRequest('/etcdserverpb.KV/RangeStream', serialize(pb.RangeRequest), deserialize(pb.RangeStreamResponse), pb.RangeRequest.fromPartial({ key: Buffer.from('k'), range_end: Buffer.from('l'), ...request }));
-        const got: pb.RangeResponse[] = [];
-        stream.on('data', (m: pb.RangeStreamResponse) => got.push(m.range_response!));
-        stream.on('error', reject);
-        stream.on('end', () => resolve(got));
-      });
+    const read = (request: pb.DeepPartial<pb.RangeRequest>) => streamed(h, request);
     const chunks = await read({});
     expect(chunks.length).toBeGreaterThan(2);
     expect(chunks.flatMap(({ kvs }) => kvs)).toHaveLength(100);
@@ -334,7 +351,8 @@ describe('streams', () => {
     expect(limited.flatMap(({ kvs }) => kvs)).toHaveLength(25);
     expect(limited.at(-1)).toMatchObject({ count: 100n, more: true });
     expect(await read({ count_only: true })).toMatchObject([{ count: 100n, kvs: [] }]);
-    await expect(read({ sort_target: 3 })).rejects.toMatchObject({ code: Code.UNIMPLEMENTED });
+    await expect(read({ sort_order: 2 })).rejects.toMatchObject({ code: Code.UNIMPLEMENTED });
+    await expect(read({ sort_order: 1, sort_target: 3 })).rejects.toMatchObject({ code: Code.UNIMPLEMENTED });
     await expect(read({ min_mod_revision: 3n })).rejects.toMatchObject({ code: Code.UNIMPLEMENTED });
     await expect(read({ key: Buffer.alloc(0) })).rejects.toMatchObject({ code: Code.INVALID_ARGUMENT });
   });

@@ -5,7 +5,7 @@ import { CompactionRequest } from '../generated/etcdserverpb/rpc.ts';
 import { encodeDeleteRange, encodeHeaderOnly, encodePut, encodeRange, encodeTxn } from '../hot/answers.ts';
 import { decodeDeleteRange, decodePut, decodeRange, decodeTxn } from '../hot/requests.ts';
 import type { Method, StreamCall } from '../transport/types.ts';
-import { streamRange } from './range-stream.ts';
+import { streamRange, streamSorted } from './range-stream.ts';
 import { decodeRequest } from './rpc.ts';
 
 /** What a request grows by in etcd's Raft log, which is what etcd measures against --max-request-bytes. */
@@ -80,9 +80,11 @@ export function saturate(value: bigint): number {
 function rangeStream(context: ServiceContext, request: RangeRequest, call: StreamCall): void {
   if (request.range.start === '') throw errEmptyKey();
   if (request.sortOrder < 0 || request.sortOrder > 2 || request.sortTarget < 0 || request.sortTarget > 4) throw errInvalidSortOption();
-  if (request.sortTarget !== 0 || request.sortOrder === 2) throw new EtcdError(Code.UNIMPLEMENTED, 'RangeStream does not support custom sort orders');
+  const { sortOrder, sortTarget } = request;
+  if (sortOrder === 2 || (sortOrder === 1 && sortTarget !== 0)) throw new EtcdError(Code.UNIMPLEMENTED, 'RangeStream does not support custom sort orders');
   if (request.minModRevision !== 0 || request.maxModRevision !== 0 || request.minCreateRevision !== 0 || request.maxCreateRevision !== 0) {
     throw new EtcdError(Code.UNIMPLEMENTED, 'RangeStream does not support revision filters');
   }
-  streamRange(context, request, call);
+  if (sortTarget === 0 || request.countOnly) streamRange(context, request, call);
+  else streamSorted(context, request, call);
 }

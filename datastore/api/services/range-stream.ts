@@ -10,6 +10,35 @@ import type { StreamCall } from '../transport/types.ts';
 /** etcd: initialStreamChunkLimit. */
 const firstChunkKeys = 10;
 
+/** How many keys the next chunk should have, so that its size comes near the largest request's. etcd: adjustChunkLimit. */
+function adjusted(chunkKeys: number, bytes: number, requestBytesMax: number): number {
+  if (bytes < requestBytesMax / 2) return chunkKeys * 2;
+  return bytes > requestBytesMax * 2 ? Math.max(1, Math.floor(chunkKeys / 2)) : chunkKeys;
+}
+
+/**
+ * A sort target other than the key, without an order. etcd sorts each chunk by itself and goes on behind the last key of it, so that
+ * beyond the first chunk keys are left out or sent twice. Here the range is read and sorted whole, as Range does it, and only sent in
+ * chunks: the same answer as etcd's up to one chunk, the right one beyond.
+ */
+export function streamSorted({ kv, header, requestBytesMax }: ServiceContext, request: RangeRequest, call: StreamCall): void {
+  const { revision, more, count, kvs } = kv.range(request);
+  const { keysOnly } = request;
+  let sent = 0;
+  let chunkKeys = firstChunkKeys;
+  const next = () => {
+    if (call.over) return;
+    const chunk = kvs.slice(sent, sent + chunkKeys);
+    sent += chunk.length;
+    const frame = encodeRangeChunk(header, chunk, keysOnly, sent < kvs.length ? null : { revision, more, count });
+    call.send(frame);
+    if (sent >= kvs.length) return call.end();
+    chunkKeys = adjusted(chunkKeys, frame.length, requestBytesMax);
+    call.onDrain(next);
+  };
+  next();
+}
+
 export function streamRange({ kv, header, requestBytesMax }: ServiceContext, request: RangeRequest, call: StreamCall): void {
   const { keysOnly } = request;
   if (request.countOnly) {
@@ -46,8 +75,7 @@ export function streamRange({ kv, header, requestBytesMax }: ServiceContext, req
         return;
       }
       start = `${result.kvs.at(-1)!.key}\0`;
-      if (frame.length < requestBytesMax / 2) chunkKeys *= 2;
-      else if (frame.length > requestBytesMax * 2) chunkKeys = Math.max(1, Math.floor(chunkKeys / 2));
+      chunkKeys = adjusted(chunkKeys, frame.length, requestBytesMax);
       call.onDrain(next);
     } catch (error) {
       call.end(error);

@@ -109,10 +109,10 @@ export class Generator {
     };
   }
 
-  /** With a sort target but no order, etcd sorts each chunk by itself and loses its place; EdgeStore refuses that as it does an order. */
+  /** With a sort target but no order, etcd sorts each chunk by itself and loses its place beyond the first: such a request names one key. */
   #rangeStream(): object {
-    const request = this.#range() as { sort_order: number; sort_target: number };
-    return request.sort_order === 0 ? { ...request, sort_target: 0 } : request;
+    const request = this.#range() as { sort_order: number; sort_target: number; range_end: Buffer };
+    return request.sort_order === 0 && request.sort_target !== 0 ? { ...request, range_end: bytes('') } : request;
   }
 
   #leaseId(): bigint {

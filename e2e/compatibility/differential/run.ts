@@ -69,8 +69,11 @@ function* finale(known: Known): Iterable<Operation> {
   yield { call: 'settle' };
 }
 
+/** Both kinds: that of gRPC, and that of the JSON gateway. */
+const isError = (answer: Plain): boolean => answer !== null && typeof answer === 'object' && ('error' in answer || 'status' in answer);
+
 function learn(known: Known, operation: Operation, answer: Plain): void {
-  if (answer !== null && typeof answer === 'object' && 'error' in answer) return;
+  if (isError(answer)) return;
   if (operation.call === 'compact') known.compacted = (operation.request as { revision: bigint }).revision;
   if (operation.call === 'leaseGrant') known.leases.add((operation.request as { ID: bigint }).ID);
   if (operation.call === 'campaign') {
