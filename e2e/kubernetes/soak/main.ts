@@ -1,11 +1,11 @@
 /**
  * An unmodified Kubernetes control plane, with the apiserver's own cache consistency checker on, on etcd and on EdgeStore in turn.
  *
- *   node e2e/kubernetes/soak/main.ts [--minutes 16] [--pods 1000] [--nodes 100] [--replicas 1|3] [--only etcd|edgestore] [--record]
+ *   node e2e/kubernetes/soak/main.ts [--minutes 16] [--pods 1000] [--nodes 100] [--replicas 1|3] [--pause 0] [--only etcd|edgestore] [--record]
  *
  * Passes when every step ends, no program crashes, the checker succeeded (in 15 minutes or more) and failed never, and EdgeStore's run
  * has no kind of error line that no run on etcd had. Which lines those are is kept in etcd-errors.json beside this file: no single run shows
- * all that timing can bring about. --record adds what this run on etcd showed.
+ * all that timing can bring about. --record adds what this run on etcd showed. --pause: seconds of rest after each round.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -26,6 +26,7 @@ const { values } = parseArgs({
     pods: { type: 'string', default: '1000' },
     nodes: { type: 'string', default: '100' },
     replicas: { type: 'string', default: '1' },
+    pause: { type: 'string', default: '0' },
     only: { type: 'string' },
     record: { type: 'boolean', default: false },
   },
@@ -35,6 +36,7 @@ const minutes = Number(values.minutes);
 const pods = Number(values.pods);
 const nodes = Number(values.nodes);
 const replicas = Number(values.replicas);
+const pause_s = Number(values.pause);
 
 interface Outcome {
   readonly errors: Map<string, number>;
@@ -56,6 +58,7 @@ async function soak(kind: 'etcd' | 'edgestore'): Promise<Outcome> {
     rounds.push(timings);
     console.log(`${kind}: round ${rounds.length} ${JSON.stringify(timings)}`);
     problems.push(...plane.ended());
+    await sleep(pause_s * 1_000);
   } while (problems.length === 0 && Date.now() < end - 60_000);
   while (problems.length === 0 && Date.now() < end) await sleep(1_000);
   const check = (status: string): Promise<number> =>
