@@ -9,6 +9,7 @@
  *     GET  /admin/members                     {number, members: [{id, name, slot, log, standing, peerURLs, connected}], removed}
  *     POST /admin/members/evict?id=HEX        its log is removed, its place stays; a majority agrees
  *     POST /admin/members/force-remove?id=HEX[&id=…]   without a majority, whose disks are gone
+ *     GET  /admin/conflicts                   {dropped, conflicts: [{time, key, space, kind, rule, winner, loser, size, value}]}, the oldest first; value in base64
  */
 import { sendJson } from './api/http/types.ts';
 import type { HttpHandler, HttpResponse } from './api/http/types.ts';
@@ -49,6 +50,16 @@ export function adminRoutes({ store, replication, draining, clock, log }: AdminP
       removed: removed.map((r) => ({ log: logName(r.log), number: r.number, retired: store.replica.retired.has(r.log) })),
     };
   };
+  const conflicts = (): object => ({
+    dropped: store.conflicts.dropped,
+    conflicts: store.conflicts.entries.map(({ timeMs, key, value, ...rest }) => ({
+      time: timeMs === null ? null : new Date(timeMs).toISOString(),
+      // A key is bytes; nearly all are text.
+      key: Buffer.from(key, 'latin1').toString('utf8'),
+      ...rest,
+      value: value === null ? null : Buffer.from(value).toString('base64'),
+    })),
+  });
   const answer = (response: HttpResponse, made: Promise<object>): void => {
     made.then((value) => sendJson(response, 200, value), (error: unknown) => {
       if (!(error instanceof EtcdError)) log.error('an administrator\'s request failed', { error });
@@ -79,6 +90,7 @@ export function adminRoutes({ store, replication, draining, clock, log }: AdminP
     }],
     ['POST /admin/flush', (_request, response, url) => answer(response, (replication()?.flushed(waitMs(url)) ?? Promise.resolve(false)).then((flushed) => ({ flushed })))],
     ['GET /admin/members', (_request, response) => sendJson(response, 200, members())],
+    ['GET /admin/conflicts', (_request, response) => sendJson(response, 200, conflicts())],
     ['POST /admin/members/evict', (_request, response, url) => answer(response, store.cluster.evict(ids(url)[0] ?? 0n).then(members))],
     ['POST /admin/members/force-remove', (_request, response, url) => answer(response, store.cluster.forceRemove(ids(url)).then(members))],
   ]);

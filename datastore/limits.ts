@@ -148,6 +148,10 @@ export const limits = {
   flush_ms: 3_000,
   /** --write-acks: how long a write waits for other replicas to hold it. */
   write_acks_ms: 5_000,
+  /** What of the writes that were beaten is kept for people to look at: entries, bytes of all, and the longest value that is kept with its entry. */
+  conflict_entries: 1_024,
+  conflict_bytes: 2_097_152,
+  conflict_value_bytes: 8_192,
   /** Own frames remembered one by one until all peers have reported them; beyond, neighbours are counted together. */
   unacked_entries: 4_096,
 } as const;
@@ -167,5 +171,6 @@ relate(limits.clone_probe_ms < limits.handshake_ms, 'the probe ends before the n
 relate(limits.journal_slice_bytes <= limits.journal_first_step_bytes, 'a slice of zeros must fit into the first step');
 relate(limits.journal_reserve_bytes <= limits.journal_step_bytes / 2, 'the reserve must be there when preallocation begins');
 relate(limits.answer_chunk_bytes < limits.frame_bytes, 'a piece of an answer must fit into a message');
+relate(limits.conflict_value_bytes * 16 <= limits.conflict_bytes, 'the conflict log must have room for a few values');
 relate(limits.push_batch_ms * 4 <= limits.frame_wait_ms, 'frames must wait long enough for those that were batched at another member');
 relate(limits.answer_chunk_bytes < limits.part_bytes * 2, 'a piece of an answer must not be cut into parts');

@@ -12,7 +12,7 @@ import { versionText } from './config/version.ts';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const commands = ['serve', 'dev', 'status', 'member', 'drain', 'version', 'help'];
+const commands = ['serve', 'dev', 'status', 'member', 'drain', 'conflicts', 'version', 'help'];
 
 const print = (text: string): void => {
   process.stdout.write(`${text}\n`);
@@ -34,6 +34,8 @@ async function run(args: readonly string[]): Promise<number> {
       return (await import('./admin/member.ts')).member(rest, process.env, print);
     case 'drain':
       return (await import('./admin/drain.ts')).drain(rest, process.env, print);
+    case 'conflicts':
+      return (await import('./admin/conflicts.ts')).conflicts(rest, process.env, print);
     case 'version':
       print(versionText(process.version, `${process.platform}/${process.arch}`));
       return 0;

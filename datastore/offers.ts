@@ -1,7 +1,7 @@
 /**
  * What a disk that was set aside holds beyond what the cluster knows: writes that were acknowledged there and seen by nobody else. Once nobody can
  * hold more of that disk's log (REPLICATION.md, 12 and 13) they are offered: keys that they created and that nobody has are made, everything else goes
- * into the log for a person to see. A marker in the folder says that it has been done.
+ * into the conflict log for a person to see (`edgestore conflicts`). A marker in the folder says that it has been done.
  */
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,6 +24,8 @@ interface Unseen {
   readonly value: Uint8Array | null;
   readonly lease: bigint;
   readonly created: boolean;
+  /** Of the last such write. */
+  readonly lamport: number;
 }
 
 /** Folders that were set aside and not offered yet. */
@@ -69,7 +71,7 @@ export async function offerAside(host: Host, dataDir: string, store: Store, log:
           end = endOf(store, one);
         }
         if (end === null) return;
-        await offer(store, unseen(machine, one, end), logName(one), log);
+        await offer(store, unseen(machine, one, end), one, log);
       }
     } finally {
       machine.close();
@@ -82,29 +84,31 @@ export async function offerAside(host: Host, dataDir: string, store: Store, log:
 
 /** The last write of each key among those that nobody else has. */
 function unseen(machine: Machine, log: LogId, end: number): Unseen[] {
-  const keys = new Set<string>();
+  const keys = new Map<string, number>();
   for (const segment of machine.replica.logs.get(log)?.segments.values() ?? []) {
     for (const record of segment.records) {
       if (record.log !== log || record.lamport <= end) continue;
-      for (const write of record.writes) if (write.space === Space.client) keys.add(write.key);
+      for (const write of record.writes) if (write.space === Space.client) keys.set(write.key, Math.max(record.lamport, keys.get(write.key) ?? 0));
     }
   }
   const { keyspace } = machine;
-  return [...keys].map((key) => {
+  return [...keys].map(([key, lamport]) => {
     const now = keyspace.get(key, keyspace.appliedRevision);
     // With strides a revision says the Lamport counter.
     const created = now !== null && now.createRevision > (end + 1) * limits.slots * 2 - 1;
-    return { key, value: now?.value ?? null, lease: now?.lease ?? 0n, created };
+    return { key, value: now?.value ?? null, lease: now?.lease ?? 0n, created, lamport };
   });
 }
 
-async function offer(store: Store, writes: readonly Unseen[], name: string, log: Logger): Promise<void> {
+async function offer(store: Store, writes: readonly Unseen[], from: LogId, log: Logger): Promise<void> {
   const { keyspace, replica } = store;
+  const name = logName(from);
   let made = 0;
-  for (const { key, value, lease, created } of writes) {
+  for (const { key, value, lease, created, lamport } of writes) {
     const taken = keyspace.get(key, keyspace.appliedRevision) !== null;
     if (!created || taken || value === null || (lease !== 0n && !store.leases.exists(lease))) {
       log.warn('a write that only a disk set aside had is not repeated', { log: name, key, what: value === null ? 'deletion' : created ? 'creation' : 'change', taken });
+      store.conflicts.unseen(key, value, { lamport, log: from });
       continue;
     }
     const write: Write = { space: Space.client, key, value: new Uint8Array(value), lease };

@@ -70,7 +70,6 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
   const host = createHost(peerTls === undefined ? {} : { tls: await peerMaterial(peerTls) });
   const certificates = clientTls === undefined ? null : await Certificates.open(clientTls, (path) => readFile(path), host.clock, log);
   const serving = new ServingState('starting');
-  const conflicts = new Map<string, number>();
 
   let replication: Replication | undefined;
   const acks = new WriteAcks(host.clock, settings.writeAcks);
@@ -85,7 +84,6 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
     txnOps: settings.maxTxnOps,
     watchProgressMs: settings.watchProgressNotify_ms,
     autoCompaction: settings.autoCompaction,
-    onConflict: ({ rule }) => conflicts.set(rule, (conflicts.get(rule) ?? 0) + 1),
     ...(settings.writeAcks > 1 ? { acknowledged: (clock: number) => acks.wait(clock) } : {}),
     journalObserver: telemetry.journal,
     peerReachable: (slot) => replication?.reachable(slot) ?? false,
@@ -138,7 +136,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
       const { watchers, streams, slowWatchers, pendingEvents, eventsSent } = store.watch.stats;
       return {
         totalBytes: store.maintenance.status().dbSize, usedBytes, diskBytes, quotaBytes: settings.quota_bytes, keys, leases, revision, compactRevision: compactedRevision,
-        watchers, watchStreams: streams, slowWatchers, pendingEvents, eventsSent, conflicts, connections: api.stats.connections, calls: api.stats.calls,
+        watchers, watchStreams: streams, slowWatchers, pendingEvents, eventsSent, conflicts: store.conflicts.counts, connections: api.stats.connections, calls: api.stats.calls,
         alarms: [...store.maintenance.alarms().filter((alarm) => alarm.memberId === store.self.id).map((alarm) => alarm.type), ...(replication?.alarms() ?? [])],
         serving: serving.why === null,
         drainState: draining.number,

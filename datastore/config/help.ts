@@ -34,6 +34,7 @@ export function helpText(): string {
   edgestore status [flags]      ask replicas how they are
   edgestore member COMMAND      list, add, update, remove, evict and force-remove replicas
   edgestore drain [flags]       take a replica out of service without a loss
+  edgestore conflicts [flags]   list the writes that concurrent ones have beaten
   edgestore version             print versions
   edgestore help                print this
 

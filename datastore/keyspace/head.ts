@@ -1,6 +1,8 @@
 import { assert } from '../replica/assert.ts';
-import type { Key, Record, RecordWrite, Stamp } from '../replica/types.ts';
+import type { Record, RecordWrite } from '../replica/types.ts';
 import { compareStamps, inContext } from '../replica/types.ts';
+import { lastWriter } from './conflict.ts';
+import type { ConflictListener } from './conflict.ts';
 
 /** What a key is now, as replicated: its current write, tombstones included, and how much of it lies in documents. */
 export interface Head {
@@ -10,21 +12,12 @@ export interface Head {
   phys: number;
 }
 
-/** Two writes to a key of which neither author had seen the other's. */
-export interface Conflict {
-  readonly key: Key;
-  readonly winner: Stamp;
-  readonly loser: Stamp;
-  /** By which rule it was decided. 'last-writer': the higher stamp, deletions included. */
-  readonly rule: 'last-writer';
-}
-
 /**
  * Lets a write contend for its key. The highest stamp wins, whatever it does: a pure function of the two stamps, so all
  * replicas decide alike in whatever order the writes arrive. Keeps `live` of both records.
  * @returns whether the write is the key's current one now.
  */
-export function contend(head: Head, record: Record, write: RecordWrite, onConflict: (conflict: Conflict) => void): boolean {
+export function contend(head: Head, record: Record, write: RecordWrite, onConflict: ConflictListener): boolean {
   head.phys++;
   const old = head.record;
   if (old !== null) {
@@ -33,14 +26,7 @@ export function contend(head: Head, record: Record, write: RecordWrite, onConfli
     assert(order !== 0, 'a write was integrated twice');
     // The next record of the same log covers all before it: the usual case, and it needs no context.
     if (order > 0 ? record.log !== old.log && !inContext(record.context(), old) : record.log !== old.log && !inContext(old.context(), record)) {
-      const winner = order > 0 ? record : old;
-      const loser = order > 0 ? old : record;
-      onConflict({
-        key: write.key,
-        winner: { lamport: winner.lamport, log: winner.log },
-        loser: { lamport: loser.lamport, log: loser.log },
-        rule: 'last-writer',
-      });
+      onConflict(order > 0 ? lastWriter(record, old, head.write!) : lastWriter(old, record, write));
     }
     if (order < 0) return false;
     old.live--;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { logId } from '../replica/types.ts';
-import type { Conflict } from './head.ts';
+import type { Conflict } from './conflict.ts';
 import { checkInvariants } from './invariants.ts';
 import { Keyspace } from './keyspace.ts';
 import { encodeKeyspace, KeyspaceLoader } from './snapshot.ts';
@@ -33,7 +33,8 @@ describe('concurrent writes', () => {
       expect(keyspace.integrate(second, 3)).toBe(changed);
       keyspace.durable(keyspace.appliedRevision);
       expect(value(keyspace, 'k')).toBe('high');
-      expect(conflicts).toEqual([{ key: 'k', winner: { lamport: 5, log: B }, loser: { lamport: 5, log: A }, rule: 'last-writer' }]);
+      expect(conflicts).toMatchObject([{ key: 'k', kind: 'opaque', winner: { lamport: 5, log: B }, loser: { lamport: 5, log: A }, rule: 'last-writer' }]);
+      expect(Buffer.from(conflicts[0]!.value!).toString()).toBe('low');
       expect([first.live, second.live]).toEqual(changed ? [0, 1] : [1, 0]);
       checkInvariants(keyspace);
     }

@@ -7,7 +7,7 @@ import type { Key, Record, RecordSink, RecordWrite, Write } from '../replica/typ
 import { Space } from '../replica/types.ts';
 import { Compactor } from './compactor.ts';
 import { Entry } from './entry.ts';
-import type { Conflict } from './head.ts';
+import type { Conflict, ConflictListener } from './conflict.ts';
 import { contend, dropFromHead, isHead, moveHead } from './head.ts';
 import { History } from './history.ts';
 import { LeaseIndex } from './leases.ts';
@@ -30,7 +30,7 @@ export interface KeyspaceOptions {
   readonly compacted?: number;
   /** Added to the version of a local key (`compact_rev_key`) when it is created; asked for then, and the same at every replay. */
   readonly localVersionBase?: () => number;
-  readonly onConflict?: (conflict: Conflict) => void;
+  readonly onConflict?: ConflictListener;
 }
 
 /** Ends a walk over the index (sorted-btree's forRange). */
@@ -52,7 +52,7 @@ export class Keyspace implements RecordSink {
   readonly #leases = new LeaseIndex();
   readonly #compactor: Compactor;
   readonly #localVersionBase: () => number;
-  readonly #onConflict: (conflict: Conflict) => void;
+  readonly #onConflict: ConflictListener;
   #listeners: readonly VisibleListener[] = [];
   #applied: number;
   #visible: number;

@@ -4,7 +4,7 @@
  */
 import { expect, test } from '@jest/globals';
 import type { Context } from '../replica/types.ts';
-import { inContext, logId } from '../replica/types.ts';
+import { compareStamps, inContext, logId } from '../replica/types.ts';
 import { checkInvariants } from './invariants.ts';
 import { Keyspace } from './keyspace.ts';
 import { encodeKeyspace, KeyspaceLoader } from './snapshot.ts';
@@ -16,7 +16,9 @@ const name = (record: TestRecord): string => `${record.log}/${record.lamport}`;
 class Replica {
   readonly log: number;
   readonly clock = new TestClock();
-  keyspace = new Keyspace({ clock: this.clock });
+  /** `log/lamport key` of every write that was said to be beaten. */
+  readonly beaten = new Set<string>();
+  keyspace = this.#empty();
   lamport = 0;
   context = new Map<number, number>();
   /** What lies in the documents, by stamp. */
@@ -30,6 +32,10 @@ class Replica {
     this.log = log;
     this.#rand = rand;
     this.#listen();
+  }
+
+  #empty(): Keyspace {
+    return new Keyspace({ clock: this.clock, onConflict: ({ key, loser }) => this.beaten.add(`${loser.log}/${loser.lamport} ${key}`) });
   }
 
   #listen(): void {
@@ -113,7 +119,7 @@ class Replica {
     const chunks = [...encodeKeyspace(this.keyspace, (log, lamport) => this.documents.get(`${log}/${lamport}`))];
     const copies = new Map([...this.documents].map(([stamp, record]) => [stamp, record.copy()]));
     const before = this.keyspace;
-    this.keyspace = new Keyspace({ clock: this.clock });
+    this.keyspace = this.#empty();
     const loader = new KeyspaceLoader(this.keyspace, (log, lamport) => copies.get(`${log}/${lamport}`));
     for (const chunk of chunks) loader.chunk(chunk);
     for (const [stamp, record] of copies) expect([stamp, record.live]).toEqual([stamp, this.documents.get(stamp)!.live]);
@@ -131,7 +137,7 @@ class Replica {
   }
 }
 
-/** The plain rule: of all writes to a key, the one of the highest stamp. */
+/** All transactions' writes, applied in the order of their stamps. */
 function expected(records: readonly TestRecord[]): Map<string, string> {
   const ordered = [...records].sort((a, b) => a.lamport - b.lamport || a.log - b.log);
   const state = new Map<string, string>();
@@ -177,6 +183,14 @@ test.each(Array.from({ length: 30 }, (_, i) => i + 1))('all replicas end alike, 
     expect([...replica.context].sort()).toEqual([...replicas[0]!.context].sort());
     expect(replica.state()).toEqual(end);
     expect(new Map([...replica.seen].sort(([a], [b]) => (a < b ? -1 : 1)))).toEqual(end);
+  }
+  // A write that is not shown was known to the author of a later one, or it is in every replica's conflict log.
+  for (const record of all) {
+    for (const { key } of record.writes) {
+      const others = all.filter((other) => other !== record && other.writes.some((write) => write.key === key));
+      if (others.some((other) => inContext(other.context(), record)) || others.every((other) => compareStamps(other, record) < 0)) continue;
+      for (const replica of replicas) expect([...replica.beaten]).toContain(`${name(record)} ${key}`);
+    }
   }
   expect(all.some((record) => replicas.some((replica) => !inContext(record.context(), { lamport: replica.lamport, log: replica.log })))).toBe(true);
 });

@@ -1,5 +1,6 @@
 import type { Key, Record, RecordWrite } from '../replica/types.ts';
-import type { Conflict, Head } from './head.ts';
+import type { ConflictListener } from './conflict.ts';
+import type { Head } from './head.ts';
 import { contend, dropFromHead, isHead, moveHead } from './head.ts';
 import { valueOf } from './version.ts';
 
@@ -12,10 +13,10 @@ export type SystemListener = (key: Key, value: Uint8Array | null, revision: numb
  */
 export class SystemSpace {
   readonly heads = new Map<Key, Head>();
-  readonly #onConflict: (conflict: Conflict) => void;
+  readonly #onConflict: ConflictListener;
   readonly #listeners: SystemListener[] = [];
 
-  constructor(onConflict: (conflict: Conflict) => void) {
+  constructor(onConflict: ConflictListener) {
     this.#onConflict = onConflict;
   }
 

@@ -7,7 +7,7 @@
  */
 import type { Clock } from '../host/host.ts';
 import type { StateMachine } from '../journal/types.ts';
-import type { Conflict } from '../keyspace/head.ts';
+import type { ConflictListener } from '../keyspace/conflict.ts';
 import { Keyspace } from '../keyspace/keyspace.ts';
 import { KeyspaceLoader, encodeKeyspace } from '../keyspace/snapshot.ts';
 import { Replica } from '../replica/replica.ts';
@@ -24,7 +24,7 @@ const LOCAL_VERSION_BASE = 1_048_576;
 
 export interface MachineOptions {
   readonly clock: Clock;
-  readonly onConflict?: (conflict: Conflict) => void;
+  readonly onConflict?: ConflictListener;
   /** Own updates that have just become durable, as an encoded frame. */
   readonly onFrame?: (frame: Uint8Array) => void;
   readonly onFatal?: (error: unknown) => void;

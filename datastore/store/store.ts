@@ -19,6 +19,7 @@ import { createWatchHub } from '../watch/hub.ts';
 import type { WatchHub } from '../watch/types.ts';
 import { Alarms } from './alarms.ts';
 import { AutoCompaction } from './auto-compaction.ts';
+import { Conflicts } from './conflicts.ts';
 import { COMPACT_KEY, compactKeyWrite, localKeys } from './compact-key.ts';
 import { leasePorts } from './lease-ports.ts';
 import { Machine } from './machine.ts';
@@ -42,11 +43,15 @@ export async function openStore(host: Host, options: StoreOptions, log: Logger, 
   const fatal = (error: unknown): void => options.onFatal?.(error);
   let onFrame: (frame: Uint8Array) => void = () => {};
   const shape = options.shape === undefined ? {} : { shape: options.shape };
+  const conflicts = new Conflicts(host.clock);
   const machine = new Machine({
     clock: host.clock,
     onFrame: (frame) => onFrame(frame),
     onFatal: fatal,
-    ...(options.onConflict === undefined ? {} : { onConflict: options.onConflict }),
+    onConflict(conflict) {
+      conflicts.add(conflict);
+      options.onConflict?.(conflict);
+    },
     ...shape,
   });
   const makeSnapshot = workers === null
@@ -66,7 +71,7 @@ export async function openStore(host: Host, options: StoreOptions, log: Logger, 
   try {
     const saved = machine.notes.get('membership');
     const identified = await (options.identify ?? asTold(options, host))(saved === undefined ? null : decodeSaved(saved), machine.replica.initialised ? machine.replica.log : null);
-    const store = new Store(host, options, identified, log, machine, journal, (fn) => (onFrame = fn));
+    const store = new Store(host, options, identified, log, machine, journal, conflicts, (fn) => (onFrame = fn));
     await store.start();
     return store;
   } catch (error) {
@@ -87,6 +92,8 @@ export class Store {
   readonly self: MemberInfo;
   readonly alarms: Alarms;
   readonly maintenance: Maintenance;
+  /** What concurrent writes have beaten. */
+  readonly conflicts: Conflicts;
   /** Sets who is given each own frame that has become durable. */
   readonly onFrame: (fn: (frame: Uint8Array) => void) => void;
   readonly #host: Host;
@@ -98,13 +105,14 @@ export class Store {
   readonly #incarnation: number;
   #started = false;
 
-  constructor(host: Host, options: StoreOptions, { self, membership, incarnation }: Identified, log: Logger, machine: Machine, journal: Journal, onFrame: (fn: (frame: Uint8Array) => void) => void) {
+  constructor(host: Host, options: StoreOptions, { self, membership, incarnation }: Identified, log: Logger, machine: Machine, journal: Journal, conflicts: Conflicts, onFrame: (fn: (frame: Uint8Array) => void) => void) {
     this.#host = host;
     this.#options = options;
     this.#log = log;
     this.#machine = machine;
     this.#journal = journal;
     this.onFrame = onFrame;
+    this.conflicts = conflicts;
     const { replica, keyspace } = machine;
     this.replica = replica;
     this.keyspace = keyspace;
@@ -158,6 +166,7 @@ export class Store {
       if (this.keyspace.appliedRevision < replica.currentRevision) this.keyspace.advanced(replica.currentRevision);
     };
     if (replica.initialised) raise();
+    this.conflicts.begin();
     replica.start(this.#journal);
     if (replica.initialised && replica.slot !== self.slot) {
       throw new Error(`the data folder belongs to slot ${replica.slot}, this replica is told to be slot ${self.slot}`);

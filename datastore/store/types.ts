@@ -1,6 +1,6 @@
 /** What a store is told and what it gives. */
-import type { Conflict } from '../keyspace/head.ts';
 import type { JournalSizes } from '../journal/journal-file.ts';
+import type { ConflictListener } from '../keyspace/conflict.ts';
 import type { JournalObserver } from '../journal/types.ts';
 import type { SavedMembership } from '../membership/membership.ts';
 import type { Shape } from '../replica/segment.ts';
@@ -33,7 +33,7 @@ export interface StoreOptions {
   readonly peerReachable?: (slot: number) => boolean;
   /** Called with the own log's clock when a write is durable here: resolves when it may be acknowledged. */
   readonly acknowledged?: (clock: number) => Promise<void>;
-  readonly onConflict?: (conflict: Conflict) => void;
+  readonly onConflict?: ConflictListener;
   readonly journalObserver?: JournalObserver;
   /** How large the parts of the journal are; tests make them small. */
   readonly journalSizes?: Partial<JournalSizes>;

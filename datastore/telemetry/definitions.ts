@@ -91,7 +91,7 @@ export const definitions = {
     edgestore_deltas_gap_total: ['counter', 'Frames from the peer that had to be asked for again because an earlier one was missing.', PEER],
     etcd_network_peer_sent_bytes_total: ['counter', 'Bytes sent to the peer.', ['To']],
     etcd_network_peer_received_bytes_total: ['counter', 'Bytes received from the peer.', ['From']],
-    edgestore_merge_conflicts_total: ['counter', 'Concurrent writes to a key of which one was beaten, by the rule that decided. last-writer: the higher stamp.', ['rule']],
+    edgestore_merge_conflicts_total: ['counter', 'Concurrent writes to a key of which one was beaten, by the kind of the object (opaque: not one of Kubernetes\'; system: the cluster\'s own state) and the rule that decided. last-writer: the higher stamp. unseen: only a disk set aside had it.', ['kind', 'rule']],
     edgestore_antientropy_runs_total: ['counter', 'Comparisons with the peer that were completed.', PEER],
     edgestore_full_syncs_total: ['counter', 'Whole states sent to the peer.', PEER],
     edgestore_drain_state: ['gauge', '0: serving. 1: draining, clients are refused and others fetch what is here. 2: drained, all others hold everything.'],

@@ -16,8 +16,8 @@ export interface StoreFigures {
   readonly slowWatchers: number;
   readonly pendingEvents: number;
   readonly eventsSent: number;
-  /** Writes beaten by a concurrent one, by the rule that decided. */
-  readonly conflicts: ReadonlyMap<string, number>;
+  /** Writes beaten by a concurrent one, by the kind of the object and the rule that decided. */
+  readonly conflicts: Iterable<{ readonly kind: string; readonly rule: string; readonly count: number }>;
   readonly connections: number;
   readonly calls: number;
   /** Of this replica, by etcd's names (NOSPACE). */
@@ -52,7 +52,7 @@ export function storeMetrics(metrics: Metrics, figures: () => StoreFigures): voi
   metrics.read('etcd_debugging_mvcc_slow_watcher_total', () => figures().slowWatchers);
   metrics.read('etcd_debugging_mvcc_pending_events_total', () => figures().pendingEvents);
   metrics.read('etcd_debugging_mvcc_events_total', () => figures().eventsSent);
-  metrics.readEach('edgestore_merge_conflicts_total', () => [...figures().conflicts].map(([rule, count]) => [[rule], count] as const));
+  metrics.readEach('edgestore_merge_conflicts_total', () => [...figures().conflicts].map(({ kind, rule, count }) => [[kind, rule], count] as const));
   metrics.read('edgestore_client_connections', () => figures().connections);
   metrics.read('edgestore_calls_in_flight', () => figures().calls);
   metrics.readEach('edgestore_alarm', () => figures().alarms.map((type) => [[type], 1] as const));

@@ -2,7 +2,7 @@
  * Watches one process from inside: at the seam between replica and keyspace (what is decided, in what order), and where it becomes visible. What
  * it sees is compared with the registry (what anybody ever decided) and with the replica's history (what readers have seen).
  */
-import type { Conflict } from '../../keyspace/head.ts';
+import type { Conflict } from '../../keyspace/conflict.ts';
 import { compareStamps, inContext, logName, Space } from '../../replica/types.ts';
 import type { LogId, Record, RecordWrite, Stamp, Write } from '../../replica/types.ts';
 import { COMPACT_KEY } from '../../store/compact-key.ts';
