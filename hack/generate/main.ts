@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { chart } from './chart.ts';
+import { crds } from './crds.ts';
 import { docs } from './docs.ts';
 import { protobuf } from './protobuf.ts';
 
@@ -12,7 +13,7 @@ import { protobuf } from './protobuf.ts';
 export type Generator = () => Map<string, string>;
 
 const root = join(import.meta.dirname, '../..');
-const generators: Generator[] = [protobuf, docs, chart];
+const generators: Generator[] = [protobuf, docs, crds, chart];
 
 /** Paths whose committed contents differ from `files`. */
 export function stale(files: ReadonlyMap<string, string>): string[] {

@@ -1,0 +1,67 @@
+/** What a reflector knows of one kind of objects: the newest state of each, without what nobody here reads. */
+import { keyOf } from './objects.ts';
+import type { KubeObject } from './objects.ts';
+
+export type Change = { readonly type: 'added' | 'changed' | 'deleted'; readonly object: KubeObject; readonly before: KubeObject | null };
+
+/** managedFields are often half of an object, and no business of a controller's. */
+function lean<T extends KubeObject>(object: T): T {
+  const { managedFields: _, ...metadata } = object.metadata as T['metadata'] & { managedFields?: unknown };
+  return { ...object, metadata };
+}
+
+export class Cache<T extends KubeObject = KubeObject> {
+  #objects = new Map<string, T>();
+  readonly #listeners: ((change: Change) => void)[] = [];
+  readonly #slim: (object: T) => T;
+
+  /** @param slim drops what need not be kept */
+  constructor(slim: (object: T) => T = (object) => object) {
+    this.#slim = slim;
+  }
+
+  onChange(fn: (change: Change) => void): void {
+    this.#listeners.push(fn);
+  }
+
+  get(key: string): T | undefined {
+    return this.#objects.get(key);
+  }
+
+  get size(): number {
+    return this.#objects.size;
+  }
+
+  values(): IterableIterator<T> {
+    return this.#objects.values();
+  }
+
+  /** All there is, from a list: what is missing in it is gone. */
+  replace(objects: readonly T[]): void {
+    const before = this.#objects;
+    this.#objects = new Map(objects.map((object) => [keyOf(object), this.#slim(lean(object))]));
+    for (const [key, object] of this.#objects) {
+      const old = before.get(key) ?? null;
+      if (old === null || old.metadata.resourceVersion !== object.metadata.resourceVersion) this.#tell({ type: old === null ? 'added' : 'changed', object, before: old });
+    }
+    for (const [key, object] of before) if (!this.#objects.has(key)) this.#tell({ type: 'deleted', object, before: object });
+  }
+
+  set(raw: T): void {
+    const object = this.#slim(lean(raw));
+    const before = this.#objects.get(keyOf(object)) ?? null;
+    this.#objects.set(keyOf(object), object);
+    this.#tell({ type: before === null ? 'added' : 'changed', object, before });
+  }
+
+  delete(raw: T): void {
+    const before = this.#objects.get(keyOf(raw)) ?? null;
+    this.#objects.delete(keyOf(raw));
+    // The last state of the object, as the watch gives it: what it was when it went.
+    this.#tell({ type: 'deleted', object: this.#slim(lean(raw)), before });
+  }
+
+  #tell(change: Change): void {
+    for (const fn of this.#listeners) fn(change);
+  }
+}
