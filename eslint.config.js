@@ -76,7 +76,7 @@ const outsideProperties = [
 ];
 
 export default tseslint.config(
-  { ignores: ['**/node_modules/', 'datastore/api/generated/', '.data/', 'coverage/', 'dist/'] },
+  { ignores: ['**/node_modules/', 'datastore/api/generated/', 'datastore/merge/schema/generated/', '.data/', 'coverage/', 'dist/'] },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.recommended],

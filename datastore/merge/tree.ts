@@ -24,7 +24,7 @@ export type Leaf =
 export interface Fields {
   readonly kind: 'fields';
   /**
-   * By JSON name or map key. A protobuf field that the schema does not have is one leaf under `unknownKey(number)` with all its occurrences, tags included.
+   * By JSON name or map key. A protobuf field that the schema does not have is one leaf under its `unknownKey` with all its occurrences, tags included.
    * A JSON field that the schema does not have stands under its name, with schema `any`.
    */
   readonly entries: ReadonlyMap<string, Tree>;
@@ -46,13 +46,14 @@ export const number = (text: string): Leaf => ({ kind: 'number', text });
 export const fields = (entries: Iterable<readonly [string, Tree]>): Fields => ({ kind: 'fields', entries: new Map(entries) });
 export const list = (items: readonly Tree[]): List => ({ kind: 'list', items });
 
-/** The entry under which a struct holds an unknown protobuf field. No JSON field that Kubernetes knows looks like it. */
-export const unknownKey = (field: number): string => `#${field}`;
+/**
+ * The entry under which a struct holds an unknown protobuf field; `inline` as in Field, if it stands in an embedded message. No JSON field that
+ * Kubernetes knows looks like it.
+ */
+export const unknownKey = (field: number, inline: readonly number[] = []): string => `#${[...inline, field].join('.')}`;
 
-/** The field number of an `unknownKey`, undefined for another key. */
-export function unknownNumber(key: string): number | undefined {
-  return /^#[1-9][0-9]{0,8}$/.test(key) ? Number(key.slice(1)) : undefined;
-}
+/** Whether an entry is an unknown protobuf field. */
+export const isUnknownKey = (key: string): boolean => /^#[0-9.]+$/.test(key);
 
 /** Deep equality; the order of map entries does not count, that of list items does. */
 export function equal(a: Tree, b: Tree): boolean {

@@ -1,19 +1,20 @@
 /**
  * `npm run generate`: writes every generated file. `npm run generate -- --check` writes nothing and
- * fails if a committed file differs from what would be written.
+ * fails if a committed file differs from what would be written. Needs Go, for the sources of Kubernetes.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { chart } from './chart.ts';
 import { crds } from './crds.ts';
 import { docs } from './docs.ts';
+import { kubernetes } from './kubernetes/generator.ts';
 import { protobuf } from './protobuf.ts';
 
 /** Makes generated files: path (from the repository's root) → contents. */
 export type Generator = () => Map<string, string>;
 
 const root = join(import.meta.dirname, '../..');
-const generators: Generator[] = [protobuf, docs, crds, chart];
+const generators: Generator[] = [protobuf, docs, crds, chart, kubernetes];
 
 /** Paths whose committed contents differ from `files`. */
 export function stale(files: ReadonlyMap<string, string>): string[] {

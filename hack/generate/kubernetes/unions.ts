@@ -1,0 +1,37 @@
+/**
+ * Fields that exclude each other, or that only make sense together, where the comments of Kubernetes have no marker for it. Struct (without its package) →
+ * field names, or `*` for all fields. What is embedded keeps its unions.
+ */
+export const unions: Readonly<Record<string, readonly string[]>> = {
+  VolumeSource: ['*'],
+  PersistentVolumeSource: ['*'],
+  VolumeProjection: ['*'],
+  ProbeHandler: ['*'],
+  LifecycleHandler: ['*'],
+  EnvVar: ['value', 'valueFrom'],
+  EnvVarSource: ['*'],
+  EnvFromSource: ['configMapRef', 'secretRef'],
+  ContainerState: ['*'],
+  SeccompProfile: ['*'],
+  AppArmorProfile: ['*'],
+  DeploymentStrategy: ['*'],
+  DaemonSetUpdateStrategy: ['*'],
+  StatefulSetUpdateStrategy: ['*'],
+  RollingUpdateDeployment: ['*'],
+  RollingUpdateDaemonSet: ['*'],
+  PodFailurePolicyRule: ['onExitCodes', 'onPodConditions'],
+  PodDisruptionBudgetSpec: ['minAvailable', 'maxUnavailable'],
+  IngressBackend: ['*'],
+  ServiceBackendPort: ['*'],
+  MetricSpec: ['*'],
+  MetricStatus: ['*'],
+  MetricTarget: ['*'],
+  MetricValueStatus: ['*'],
+  TopologySpreadConstraint: ['labelSelector', 'matchLabelKeys'],
+  NetworkPolicyPeer: ['*'],
+  NetworkPolicyPort: ['port', 'endPort'],
+  TypedLocalObjectReference: ['*'],
+  TypedObjectReference: ['*'],
+  Taint: ['*'],
+  Toleration: ['*'],
+};
