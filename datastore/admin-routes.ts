@@ -6,6 +6,8 @@
  *     POST /admin/drain[?wait=SECONDS]        begins to drain; answers at once, or when it is over, or when the time is
  *     POST /admin/undrain                     serves again
  *     POST /admin/flush[?wait=SECONDS]        {flushed}: does every other member durably hold all that is here?
+ *     POST /admin/leave                       a drained replica removes itself from the membership, for good; refused unless it is drained
+ *     GET  /admin/status                      {name, slot, memberId, log, clusterId, version, revision, serving, drain, members, peers: [{name, connected, lagSeconds}]}
  *     GET  /admin/members                     {number, members: [{id, name, slot, log, standing, peerURLs, connected}], removed}
  *     POST /admin/members/evict?id=HEX        its log is removed, its place stays; a majority agrees
  *     POST /admin/members/force-remove?id=HEX[&id=…]   without a majority, whose disks are gone
@@ -19,12 +21,15 @@ import type { Clock } from './host/host.ts';
 import type { Logger } from './host/log.ts';
 import { logName } from './replica/types.ts';
 import type { Replication } from './replication.ts';
+import type { ServingState } from './serving.ts';
 import type { Store } from './store/store.ts';
 
 export interface AdminParts {
   readonly store: Store;
   readonly replication: () => Replication | undefined;
   readonly draining: Draining;
+  readonly serving: ServingState;
+  readonly version: string;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -37,7 +42,7 @@ function waitMs(url: URL): number {
 }
 
 /** By method and path. */
-export function adminRoutes({ store, replication, draining, clock, log }: AdminParts): Map<string, HttpHandler> {
+export function adminRoutes({ store, replication, draining, serving, version, clock, log }: AdminParts): Map<string, HttpHandler> {
   const state = (): object => ({ state: draining.state, lacking: draining.lacking() });
   const members = (): object => {
     const { number, members: all, removed } = store.membership.configuration;
@@ -50,6 +55,16 @@ export function adminRoutes({ store, replication, draining, clock, log }: AdminP
       removed: removed.map((r) => ({ log: logName(r.log), number: r.number, retired: store.replica.retired.has(r.log) })),
     };
   };
+  /** All that the operator looks at, at once. `lagSeconds`: age of the oldest own write that the peer has not reported as durable. */
+  const status = (): object => ({
+    name: store.self.name, slot: store.self.slot, memberId: store.self.id.toString(16), log: logName(store.replica.log), clusterId: store.membership.clusterId, version,
+    revision: store.stats.revision,
+    serving: serving.why === null, why: serving.why,
+    drain: state(),
+    configuration: members(),
+    peers: (replication()?.peers() ?? []).map(({ name, connected, lagMs, unackedRecords, unackedBytes }) => ({ name, connected, lagSeconds: lagMs / 1_000, unackedOps: unackedRecords, unackedBytes })),
+    alarms: [...store.maintenance.alarms().filter((alarm) => alarm.memberId === store.self.id).map((alarm) => alarm.type), ...(replication()?.alarms() ?? [])],
+  });
   const conflicts = (): object => ({
     dropped: store.conflicts.dropped,
     conflicts: store.conflicts.entries.map(({ timeMs, key, value, ...rest }) => ({
@@ -84,10 +99,12 @@ export function adminRoutes({ store, replication, draining, clock, log }: AdminP
       drained.catch((error: unknown) => log.error('the drain failed', { error }));
       answer(response, within(waitMs(url), drained.catch(() => {})).then(state));
     }],
-    ['POST /admin/undrain', (_request, response) => {
+    ['POST /admin/undrain', (_request, response) => answer(response, Promise.resolve().then(() => {
       draining.undrain();
-      sendJson(response, 200, state());
-    }],
+      return state();
+    }))],
+    ['POST /admin/leave', (_request, response) => answer(response, draining.leave(() => store.cluster.remove(store.self.id)).then(members))],
+    ['GET /admin/status', (_request, response) => sendJson(response, 200, status())],
     ['POST /admin/flush', (_request, response, url) => answer(response, (replication()?.flushed(waitMs(url)) ?? Promise.resolve(false)).then((flushed) => ({ flushed })))],
     ['GET /admin/members', (_request, response) => sendJson(response, 200, members())],
     ['GET /admin/conflicts', (_request, response) => sendJson(response, 200, conflicts())],

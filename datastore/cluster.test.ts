@@ -126,6 +126,23 @@ test('a drain that is cancelled serves again', async () => {
   expect(await put(a, 'x', '1')).toBe(200);
 });
 
+test('a drained replica leaves by itself, also when only one other is left; a drain that is not over cannot end so', async () => {
+  const { places, replicas } = await cluster(2);
+  const [a, b] = places as [Place, Place];
+  expect(await put(b, 'k', 'b')).toBe(200);
+  expect((await post(b, '/admin/leave')).status).toBe(409);
+  const status = async (): Promise<Record<string, unknown>> => (await (await fetch(`${b.client}/admin/status`)).json()) as Record<string, unknown>;
+  expect(await status()).toMatchObject({ name: 'n-1', slot: 1, serving: true, drain: { state: 'serving' }, peers: [{ name: 'n-0', connected: true }] });
+  expect((await post(b, '/admin/drain?wait=30')).body).toMatchObject({ state: 'drained' });
+  expect(await status()).toMatchObject({ serving: false, why: 'draining', drain: { state: 'drained', lacking: [] } });
+  // The process may end before the answer is out.
+  await post(b, '/admin/leave').catch(() => undefined);
+  expect(await replicas[1]!.ended).toBe(1);
+  expect((await members(a)).members.map((m) => m.name)).toEqual(['n-0']);
+  expect(await get(a, 'k')).toBe('b');
+  expect(await put(a, 'k', 'a')).toBe(200);
+});
+
 test('a wiped disk comes back as a new incarnation with everything, and serves nobody before', async () => {
   const { places, replicas } = await cluster(3);
   const [a, b, c] = places as [Place, Place, Place];

@@ -36,6 +36,7 @@ export class Draining {
   /** Which drain is under way: an older one has been cancelled. */
   #run = 0;
   #done: Promise<void> = Promise.resolve();
+  #leaving = false;
 
   constructor(ports: DrainPorts) {
     this.#ports = ports;
@@ -62,9 +63,25 @@ export class Draining {
     return this.#done;
   }
 
-  /** Clients are served again. */
+  /**
+   * What follows a drain: the replica asks to be a member no more. Nobody can have written here since it was drained, for only this process knows that it is,
+   * and a restart forgets it.
+   * @throws EtcdError while it is not drained
+   */
+  async leave<T>(remove: () => Promise<T>): Promise<T> {
+    if (this.#state !== 'drained') throw errUnavailable(`not drained: ${this.#state}`);
+    // For good, also if it fails: what was proposed may still be decided.
+    this.#leaving = true;
+    return remove();
+  }
+
+  /**
+   * Clients are served again.
+   * @throws EtcdError once it has asked to leave
+   */
   undrain(): void {
     if (this.#state === 'serving') return;
+    if (this.#leaving) throw errUnavailable('the replica is leaving the cluster');
     this.#run++;
     this.#state = 'serving';
     this.#ports.serving.serve();

@@ -122,7 +122,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
       versions: { etcd: ETCD_API_LEVEL, cluster: ETCD_API_LEVEL.replace(/\d+$/, '0'), edgestore: EDGESTORE_VERSION },
       observer: telemetry.calls,
       metrics: metricsPage(telemetry, log),
-      admin: adminRoutes({ store, replication: () => replication, draining, clock: host.clock, log }),
+      admin: adminRoutes({ store, replication: () => replication, draining, serving, version: EDGESTORE_VERSION, clock: host.clock, log }),
       gateway: settings.gateway,
       requestBytesMax: settings.maxRequest_bytes,
       concurrentStreamsMax: settings.maxConcurrentStreams,
@@ -170,7 +170,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
         serving.stop();
         await api.drain(DRAIN_MS);
         acks.stop();
-        await peers.flushed(limits.flush_ms, () => peers.lacking().every((name) => !peers.peers().some((peer) => peer.name === name && peer.connected)));
+        await peers.flushed(settings.flushTimeout_ms, () => peers.lacking().every((name) => !peers.peers().some((peer) => peer.name === name && peer.connected)));
         await Promise.race([offered, new Promise<void>((resolve) => host.clock.after(limits.membership_look_ms * 2, resolve))]);
         await close();
       },

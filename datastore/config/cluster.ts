@@ -40,7 +40,9 @@ export function parseInitialCluster(text: string, token: string): Member[] {
     } catch (error) {
       throw new ConfigError(`--initial-cluster: ${(error as Error).message}`);
     }
-    urls.set(name, [...(urls.get(name) ?? []), url]);
+    // The same pair twice is no contradiction: a list of some members, followed by the replica itself, may name it both times.
+    const known = urls.get(name) ?? [];
+    if (!known.includes(url)) urls.set(name, [...known, url]);
   }
   const all = [...urls.values()].flat();
   if (new Set(all).size !== all.length) throw new ConfigError(`initial cluster ${text} has duplicate url`);

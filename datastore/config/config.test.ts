@@ -68,6 +68,16 @@ describe('settings', () => {
     [['--auto-compaction-mode=revision', '--auto-compaction-retention=1000'], { mode: 'revision', retention: 1000 }],
   ])('%j', (args, expected) => expect(settings(...args).autoCompaction).toEqual(expected));
 
+  test('replicas that are all started alike: one begins the cluster, the others join; a member may be named twice', () => {
+    const peers = '--initial-cluster=s-0=http://s-0:1,s-1=http://s-1:1';
+    const as = (name: string, ...more: string[]) => settings(`--name=${name}`, `--initial-advertise-peer-urls=http://${name}:1`, `${peers},${name}=http://${name}:1`, '--founder=s-0', ...more);
+    expect(as('s-0')).toMatchObject({ joining: false, slot: 0, initialCluster: [{ name: 's-0' }, { name: 's-1' }] });
+    expect(as('s-1')).toMatchObject({ joining: true, slot: 1 });
+    expect(as('s-7', '--slot-base=64')).toMatchObject({ joining: true, slot: 71 });
+    // Of another site: their numbers are alike, their slots are not.
+    expect(as('t-1', '--slot-base=64')).toMatchObject({ joining: true, slot: 65 });
+  });
+
   test('TLS', () => {
     expect(settings('--cert-file=c', '--key-file=k', '--trusted-ca-file=ca', '--client-cert-auth', '--tls-min-version=TLS1.3',
       '--listen-client-urls=https://127.0.0.1:1', '--advertise-client-urls=https://a:1').clientTls)

@@ -40,6 +40,8 @@ export const options = [
   clustering('initial-cluster-token', 'string', 'etcd-cluster', 'Keeps clusters apart that share addresses: part of the cluster id.'),
   clustering('initial-cluster-state', 'string', 'new', "'existing': this replica joins a cluster, and serves nobody before it has caught up.", { choices: ['new', 'existing'] }),
 
+  replication('founder', 'string', '', "With --initial-cluster-state new: only the replica of this name begins the cluster, any other joins it. For replicas that are all started with the same flags."),
+  replication('flush-timeout', 'duration', `${limits.flush_ms / 1_000}s`, 'At SIGTERM: how long to wait until every replica that is connected holds everything, before this one ends.'),
   replication('slot', 'string', '', `Slot of this replica, 0 to ${limits.slots - 1}; default: --slot-base plus the ordinal (trailing -N of the name, else its place among the sorted names of --initial-cluster).`),
   replication('slot-base', 'integer', '0', 'First slot of this cluster or site. Sites that replicate with each other need ranges of their own.', { max: limits.slots - 1 }),
   replication('local-keys', 'list', '', 'Prefixes of keys that each replica keeps for itself: never replicated.'),

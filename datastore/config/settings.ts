@@ -59,6 +59,8 @@ export interface Settings {
   readonly writeAcks: number;
   /** How long a member may be away before it is evicted; 0: for ever. */
   readonly evictAfter_ms: number;
+  /** How long it waits at its end until connected peers hold everything. */
+  readonly flushTimeout_ms: number;
   readonly quota_bytes: number;
   readonly maxTxnOps: number;
   readonly maxRequest_bytes: number;
@@ -191,9 +193,12 @@ function autoCompaction(reader: Reader, alone: boolean): Settings['autoCompactio
 }
 
 /** The slot of each member by name; this replica's own may be given. */
-function slots(reader: Reader, name: string, members: readonly Member[]): Map<string, number> {
+function slots(reader: Reader, name: string, members: readonly Member[], joining: boolean): Map<string, number> {
   const base = reader.integer('slot-base');
   const byName = new Map([...ordinals(members.map((member) => member.name))].map(([member, ordinal]) => [member, base + ordinal]));
+  // Members of other sites have ranges of their own: their ordinals say nothing about this one's.
+  const ordinal = /-(\d{1,3})$/.exec(name)?.[1];
+  if (ordinal !== undefined && (joining || base > 0)) byName.set(name, base + Number(ordinal));
   if (reader.text('slot') !== '') {
     const slot = parseInteger(reader.text('slot'), 0, limits.slots - 1);
     if (slot === undefined) throw new ConfigError(`invalid value "${reader.text('slot')}" for flag --slot: must be an integer from 0 to ${limits.slots - 1}`);
@@ -256,10 +261,11 @@ export function settingsFrom({ values }: Given): Settings {
   checkOwnUrls(name, own, advertisePeerUrls);
   const unixPeer = [...reader.urls('listen-peer-urls').map((address) => address.url), ...initialCluster.flatMap((member) => member.peerUrls)].find((url) => url.startsWith('unix'));
   if (unixPeer !== undefined) throw new ConfigError(`${unixPeer}: replicas reach each other over TCP only`);
-  const joining = reader.text('initial-cluster-state') === 'existing';
+  const founder = reader.text('founder');
+  const joining = reader.text('initial-cluster-state') === 'existing' || (founder !== '' && founder !== name);
   const alone = initialCluster.length === 1 && !joining && !reader.flag('strided-revisions');
 
-  const slotByName = slots(reader, name, initialCluster);
+  const slotByName = slots(reader, name, initialCluster, joining);
   const slot = (member: string): number => slotByName.get(member) ?? 0;
 
   const clientTls = tlsFiles(reader, '');
@@ -295,6 +301,7 @@ export function settingsFrom({ values }: Given): Settings {
     peerTls,
     writeAcks: reader.integer('write-acks'),
     evictAfter_ms: reader.duration_ms('evict-after'),
+    flushTimeout_ms: reader.duration_ms('flush-timeout'),
     quota_bytes: reader.integer('quota-backend-bytes') || limits.quota_bytes,
     maxTxnOps: reader.integer('max-txn-ops'),
     maxRequest_bytes: reader.integer('max-request-bytes'),
