@@ -40,6 +40,7 @@ class Lab extends EventEmitter {
         concurrentStreamsMax,
         pingMinMs: lab.pingMinMs,
         nowMs: () => lab.now,
+        soon: (fn) => setImmediate(fn),
         closed: (error) => void (lab.error = error),
         open: (stream, headers) => {
           const o: Opened = { stream, headers, body: [], ended: false, closed: false };
@@ -439,6 +440,7 @@ test('node’s own client: many streams of random sizes at once (seed 3)', async
       concurrentStreamsMax: 1_000,
       pingMinMs: 0,
       nowMs: () => 0,
+      soon: (fn) => setImmediate(fn),
       closed: () => {},
       open: (stream, headers) => {
         const body: Buffer[] = [];

@@ -14,6 +14,8 @@ export interface ConnectionOptions {
   readonly concurrentStreamsMax: number;
   /** Monotonic. */
   readonly nowMs: () => number;
+  /** Calls a function in the next turn of the event loop. */
+  readonly soon: (fn: () => void) => void;
   /** A request's headers are complete. May answer at once. */
   readonly open: (stream: Stream, headers: Headers) => StreamHandler;
   /** Called once. `error`: why it ended, if the peer broke the protocol or the connection broke. */
@@ -91,7 +93,7 @@ export class Connection {
     this.socket = socket;
     this.#options = options;
     this.#streamsMax = Math.min(options.concurrentStreamsMax, streamsMax);
-    this.#output = new Output(socket, schedule);
+    this.#output = new Output(socket, schedule, options.soon);
     this.#guard = new Guard(options.nowMs, options.pingMinMs);
     const settings = [
       [Setting.MAX_CONCURRENT_STREAMS, this.#streamsMax],
@@ -461,7 +463,8 @@ export class Connection {
 
   #answer(type: number, payload: Buffer): void {
     if (this.#output.pending > unsentMax) throw unread();
-    this.#output.frame(type, Flag.ACK, 0, payload);
+    if (type === Frame.PING) this.#output.lazyFrame(type, Flag.ACK, 0, payload);
+    else this.#output.frame(type, Flag.ACK, 0, payload);
   }
 
   #drained(): void {

@@ -14,24 +14,46 @@ const flushBytes = 262_144;
 export class Output {
   readonly #socket: Duplex;
   readonly #schedule: (output: Output) => void;
+  readonly #later: (fn: () => void) => void;
   #slab: Buffer = Buffer.alloc(0);
   #start = 0;
   #end = 0;
   #chunks: Buffer[] = [];
   #bytes = 0;
   #scheduled = false;
+  #lingering = false;
   /** The socket wants no more before 'drain'. Control frames are written all the same. */
   full = false;
 
-  /** @param schedule calls `flush` later in this turn */
-  constructor(socket: Duplex, schedule: (output: Output) => void) {
+  /**
+   * @param schedule calls `flush` later in this turn
+   * @param later calls a function in the next turn
+   */
+  constructor(socket: Duplex, schedule: (output: Output) => void, later: (fn: () => void) => void) {
     this.#socket = socket;
     this.#schedule = schedule;
+    this.#later = later;
   }
 
   /** Bytes that have not left the process. */
   get pending(): number {
     return this.#bytes + this.#socket.writableLength;
+  }
+
+  /**
+   * A frame that nobody waits for: it goes with the next one that somebody does, or by itself two turns later. grpc-go sends a PING with nearly every
+   * request; answered at once, each would cost a system call before the request is as much as handed to the disk.
+   */
+  lazyFrame(type: number, flags: number, stream: number, payload: Buffer): void {
+    const scheduled = this.#scheduled;
+    this.#scheduled = true;
+    this.frame(type, flags, stream, payload);
+    this.#scheduled = scheduled;
+    if (scheduled || this.#lingering) return;
+    this.#lingering = true;
+    this.#later(() => this.#later(() => {
+      if (this.#lingering) this.flush();
+    }));
   }
 
   frame(type: number, flags: number, stream: number, payload: Buffer): void {
@@ -71,6 +93,7 @@ export class Output {
   /** Writes everything to the socket. */
   flush(): void {
     this.#scheduled = false;
+    this.#lingering = false;
     this.#seal();
     const chunks = this.#chunks;
     if (chunks.length === 0 || this.#socket.destroyed) return;

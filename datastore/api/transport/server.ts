@@ -84,6 +84,7 @@ export class GrpcServer {
       concurrentStreamsMax,
       pingMinMs: keepaliveMinMs,
       nowMs: () => clock.monotonicMs(),
+      soon: (fn) => clock.soon(fn),
       open: (stream, headers) => this.#open(stream, headers, peer),
       closed: (error) => {
         keepalive.cancel();
