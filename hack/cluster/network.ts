@@ -1,0 +1,45 @@
+/** The one link between the host and a cluster's network namespace. */
+import { existsSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Networks, Settings } from './settings.ts';
+import { sh, succeeds } from './shell.ts';
+
+/** The link's name inside. */
+const INSIDE = 'eth0';
+const LINK_TIMEOUT_MS = 30_000;
+
+/** The lowest N from 100 on whose 10.N.0.0/16 nothing on this host touches. */
+export function freeNetwork(): number {
+  const used = `${sh('ip', '-4', '-o', 'addr')}\n${sh('ip', '-4', 'route', 'show', 'table', 'all')}`;
+  for (let n = 100; n < 251; n++) if (!new RegExp(`\\b10\\.${n}\\.`).test(used)) return n;
+  throw new Error('no free network 10.100.0.0/16 to 10.250.0.0/16');
+}
+
+/** On the host: makes the link, its other end in the network namespace of `pid`, and the route to pods and services. */
+export function linkTo(net: Networks, pid: number, address: string): void {
+  sh('ip', 'link', 'add', net.hostDevice, 'type', 'veth', 'peer', 'name', INSIDE, 'netns', String(pid));
+  sh('ip', 'addr', 'add', `${net.hostAddress}/30`, 'dev', net.hostDevice);
+  sh('ip', 'link', 'set', net.hostDevice, 'up');
+  sh('ip', 'route', 'add', net.all, 'via', address, 'dev', net.hostDevice);
+}
+
+/** Removes the host's end; it goes with the namespace by itself, a moment later. */
+export function unlink(net: Networks): void {
+  if (existsSync(`/sys/class/net/${net.hostDevice}`)) succeeds('ip', 'link', 'del', net.hostDevice);
+}
+
+/** Inside: waits for the link, gives it the node's address, routes everything unknown to the host, and forwards for the pods. */
+export async function joinNetwork({ address, net }: Settings): Promise<void> {
+  const deadline = Date.now() + LINK_TIMEOUT_MS;
+  // /sys shows the host's devices here, as it was mounted there.
+  while (!succeeds('ip', 'link', 'show', INSIDE)) {
+    if (Date.now() > deadline) throw new Error('no link from the host');
+    await sleep(50);
+  }
+  sh('ip', 'link', 'set', 'lo', 'up');
+  sh('ip', 'addr', 'add', `${address}/30`, 'dev', INSIDE);
+  sh('ip', 'link', 'set', INSIDE, 'up');
+  sh('ip', 'route', 'add', 'default', 'via', net?.hostAddress ?? '');
+  writeFileSync('/proc/sys/net/ipv4/ip_forward', '1');
+}
