@@ -1,7 +1,9 @@
 /** Who this replica is: what its disk says; or, if that is empty, what it was told and what the cluster answers. */
 import { memberId } from './config/cluster.ts';
+import { withInitialCluster } from './config/settings.ts';
 import type { Settings } from './config/settings.ts';
 import { ConfigError } from './config/errors.ts';
+import type { Candidate, Discovery } from './discovery/discovery.ts';
 import { askToJoin } from './gossip/join.ts';
 import type { Host } from './host/host.ts';
 import type { Logger } from './host/log.ts';
@@ -17,6 +19,9 @@ import type { Identified } from './store/types.ts';
 
 type Net = Pick<Host, 'net' | 'clock'>;
 
+/** How many are asked for a place at a time. */
+const ASKED_MAX = 64;
+
 const hexId = (id: bigint): string => id.toString(16);
 
 function selfOf(settings: Settings, { id, configuration }: SavedMembership, slot: number): Identified['self'] {
@@ -29,9 +34,35 @@ function first(settings: Settings): SavedMembership {
   return { clusterId: hexId(settings.clusterId), id: settings.memberId, configuration, vote: null };
 }
 
+/**
+ * The settings of a replica whose first companions DNS names. Waits until the records are there and this replica is among them: in a cluster that is just
+ * being set up they may come later than the replica.
+ */
+async function withFirstReplicas(settings: Settings, host: Host, log: Logger, discovery: Discovery): Promise<Settings> {
+  let told = '';
+  for (;;) {
+    let why: string;
+    try {
+      const members = await discovery.members();
+      const own = members.find(({ url }) => settings.advertisePeerUrls.includes(url));
+      if (own !== undefined && own.name !== settings.name) throw new ConfigError(`--name must be ${own.name}: the SRV record of this replica (${own.url}) says so, and all replicas must give it the same name`);
+      if (own !== undefined) return withInitialCluster(settings, members.map(({ name, url }) => `${name}=${url}`).join(','));
+      why = `the SRV records name ${members.map(({ url }) => url).join(', ')}, none of which is this replica's (--initial-advertise-peer-urls=${settings.advertisePeerUrls.join(',')})`;
+    } catch (error) {
+      if (error instanceof ConfigError) throw error;
+      why = error instanceof Error ? error.message : String(error);
+    }
+    if (why !== told) log.warn('the first replicas are not known yet; looking again', { why });
+    told = why;
+    await new Promise<void>((resolve) => host.clock.after(limits.join_retry_ms, resolve));
+  }
+}
+
 /** For `StoreOptions.identify`. Rejects with what a person must decide; waits as long as a replica that joins must wait. */
-export function identify(settings: Settings, host: Host, log: Logger): (saved: SavedMembership | null, recovered: LogId | null) => Promise<Identified> {
+export function identify(given: Settings, host: Host, log: Logger, discovery: Discovery | null = null): (saved: SavedMembership | null, recovered: LogId | null) => Promise<Identified> {
   return async (saved, recovered) => {
+    // What the disk says needs no DNS.
+    const settings = discovery !== null && given.discovery.first && saved === null ? await withFirstReplicas(given, host, log, discovery) : given;
     const incarnation = recovered === null ? host.random.uint32() : incarnationOf(recovered);
     if (recovered !== null && settings.slotGiven && slotOf(recovered) !== settings.slot) {
       throw new ConfigError(`the data folder belongs to slot ${slotOf(recovered)}, this replica is told to be slot ${settings.slot}`);
@@ -44,7 +75,8 @@ export function identify(settings: Settings, host: Host, log: Logger): (saved: S
     const fresh = first(settings);
     if (recovered !== null) return { self: selfOf(settings, fresh, slotOf(recovered)), membership: { ...fresh, configuration: bind(fresh.configuration, slotOf(recovered), recovered) ?? fresh.configuration }, incarnation };
     const urls = settings.initialCluster.filter((member) => member.name !== settings.name).flatMap((member) => member.peerUrls);
-    const answer = urls.length === 0 ? null : await place(settings, host, log, urls, incarnation);
+    const whom = async (): Promise<readonly Candidate[]> => [...urls.map((url) => ({ url, address: null })), ...(await discovery?.find() ?? [])];
+    const answer = urls.length === 0 && discovery === null ? null : await place(settings, host, log, whom, incarnation);
     if (answer === null || (answer.result === 'bootstrap' && !settings.joining)) return { self: selfOf(settings, fresh, settings.slot), membership: fresh, incarnation };
     const membership: SavedMembership = { clusterId: answer.clusterId, id: answer.id, configuration: answer.configuration ?? fresh.configuration, vote: null };
     return { self: selfOf(settings, membership, answer.slot), membership, incarnation };
@@ -52,7 +84,7 @@ export function identify(settings: Settings, host: Host, log: Logger): (saved: S
 }
 
 /** Asks the members for a place until one has an answer. null: nobody is there, and it need not be waited for. */
-async function place(settings: Settings, host: Host, log: Logger, urls: readonly string[], incarnation: number): Promise<JoinAnswer | null> {
+async function place(settings: Settings, host: Host, log: Logger, whom: () => Promise<readonly Candidate[]>, incarnation: number): Promise<JoinAnswer | null> {
   const request = encodeJoin({
     token: settings.initialClusterToken,
     clusterId: settings.joining ? '' : hexId(settings.clusterId),
@@ -65,7 +97,7 @@ async function place(settings: Settings, host: Host, log: Logger, urls: readonly
   });
   let told = '';
   for (;;) {
-    const answers = await Promise.all(urls.map((url) => ask(host, url, request)));
+    const answers = await Promise.all((await whom()).slice(0, ASKED_MAX).map((candidate) => ask(host, candidate, request)));
     const said = (result: JoinAnswer['result']): JoinAnswer | undefined => answers.find((a): a is JoinAnswer => !(a instanceof Error) && a.result === result);
     const refused = said('refused');
     if (refused !== undefined) throw new ConfigError(`the cluster refuses this replica: ${refused.reason}`);
@@ -73,26 +105,26 @@ async function place(settings: Settings, host: Host, log: Logger, urls: readonly
     if (found !== undefined) return found;
     const retry = said('retry');
     if (retry === undefined && !settings.joining) return null;
-    const why = retry?.reason ?? answers.map((a) => (a instanceof Error ? a.message : '')).join('; ');
+    const why = retry?.reason ?? (answers.map((a) => (a instanceof Error ? a.message : '')).join('; ') || 'nobody to ask is known');
     if (why !== told) log.warn('no place in the cluster yet; asking again', { why });
     told = why;
     await new Promise<void>((resolve) => host.clock.after(limits.join_retry_ms, resolve));
   }
 }
 
-async function ask({ net, clock }: Net, url: string, request: Uint8Array): Promise<JoinAnswer | Error> {
+async function ask({ net, clock }: Net, { url, address }: Candidate, request: Uint8Array): Promise<JoinAnswer | Error> {
   try {
-    return decodeJoined(await askToJoin(net, clock, url, request));
+    return decodeJoined(await askToJoin(net, clock, url, request, address ?? undefined));
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }
 }
 
 /** A running replica asks for a place for the log that it writes now. */
-export function encodedJoin(host: Net, url: string, token: string, store: Store): Promise<JoinAnswer | Error> {
+export function encodedJoin(host: Net, whom: Candidate, token: string, store: Store): Promise<JoinAnswer | Error> {
   const { membership, self, replica } = store;
   const earlier = [...replica.logs.keys()].filter((log) => slotOf(log) === self.slot && log !== replica.log && !replica.retired.has(log));
-  return ask(host, url, encodeJoin({
+  return ask(host, whom, encodeJoin({
     token, clusterId: membership.clusterId, id: self.id, name: self.name, slot: self.slot, incarnation: incarnationOf(replica.log),
     peerURLs: self.peerURLs, earlier,
   }));

@@ -90,6 +90,12 @@ export const limits = {
   dial_backoff_min_ms: 100,
   dial_backoff_max_ms: 10_000,
   dial_timeout_ms: 5_000,
+  /** How long a name is waited for, and how many of its addresses count. */
+  resolve_ms: 4_000,
+  resolved_addresses: 256,
+  /** How often members that have no link are looked for at addresses that may be theirs, and how many attempts run at a time. */
+  seed_ms: 2_000,
+  seed_dials: 8,
   /** A link that held this long resets its backoff. */
   link_steady_ms: 5_000,
   /** The other side's hello must be there by then. */
@@ -167,6 +173,7 @@ relate(limits.push_batch_bytes < limits.frame_bytes, 'a batch must fit into a me
 relate(limits.ping_ms * 3 < limits.silence_ms, 'several pings must be missed before a peer counts as silent');
 relate(limits.answer_buffer_bytes < limits.peer_buffer_bytes, 'an answer must not make a peer look slow');
 relate(limits.dial_backoff_min_ms < limits.dial_backoff_max_ms, 'backoff bounds');
+relate(limits.resolve_ms < limits.dial_timeout_ms, 'a name is found out before the attempt to connect is given up');
 relate(limits.clone_probe_ms < limits.handshake_ms, 'the probe ends before the new link is given up');
 relate(limits.journal_slice_bytes <= limits.journal_first_step_bytes, 'a slice of zeros must fit into the first step');
 relate(limits.journal_reserve_bytes <= limits.journal_step_bytes / 2, 'the reserve must be there when preallocation begins');

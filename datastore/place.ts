@@ -7,6 +7,7 @@
  *     a disk that is too old,   goes aside: the replica ends, and starts again with an empty one (`StaleDataError`)
  *     or was removed meanwhile
  */
+import type { Candidate } from './discovery/discovery.ts';
 import type { PeerAddress } from './gossip/types.ts';
 import type { CloseReason } from './gossip/close-codes.ts';
 import { closeReasons } from './gossip/close-codes.ts';
@@ -34,7 +35,9 @@ export interface PlaceOptions {
   readonly dataDir: string;
   readonly onFatal: (error: Error) => void;
   /** Asks a member for the place. */
-  readonly ask: (url: string) => Promise<JoinAnswer | Error>;
+  readonly ask: (whom: Candidate) => Promise<JoinAnswer | Error>;
+  /** Where members may be, besides where the configuration says. Never rejects. */
+  readonly seeds: () => Promise<readonly Candidate[]>;
   /** How long a member may be away before it is evicted, ms; 0: for ever. */
   readonly evictAfterMs: number;
   /** Is there a link to that member? */
@@ -265,16 +268,16 @@ export class Place implements MembershipPort {
 
   async #ask(): Promise<void> {
     const { configuration, self } = this.#store.membership;
-    for (const { peerURLs } of configuration.members.filter((m) => m.id !== self)) {
-      for (const url of peerURLs) {
-        const answer = await this.#options.ask(url);
-        if (answer instanceof Error) continue;
-        if (answer.result === 'refused') return this.#end(new Error(`the cluster refuses this replica: ${answer.reason}`));
-        if (answer.result === 'retry') this.#options.log.warn('no place in the cluster yet', { why: answer.reason });
-        if (answer.configuration !== null && answer.result === 'joined') {
-          this.learn(encodeConfiguration(answer.configuration));
-          return this.#options.reconnect();
-        }
+    const known = configuration.members.filter((m) => m.id !== self).flatMap((m) => m.peerURLs).map((url): Candidate => ({ url, address: null }));
+    for (const whom of [...known, ...await this.#options.seeds()]) {
+      const answer = await this.#options.ask(whom);
+      if (this.#ended) return;
+      if (answer instanceof Error) continue;
+      if (answer.result === 'refused') return this.#end(new Error(`the cluster refuses this replica: ${answer.reason}`));
+      if (answer.result === 'retry') this.#options.log.warn('no place in the cluster yet', { why: answer.reason });
+      if (answer.configuration !== null && answer.result === 'joined') {
+        this.learn(encodeConfiguration(answer.configuration));
+        return this.#options.reconnect();
       }
     }
   }

@@ -12,6 +12,7 @@ import type { TlsMaterial } from './host/node-net.ts';
 import { nodeWorkers } from './host/workers.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { offerAside } from './offers.ts';
+import { Discovery } from './discovery/discovery.ts';
 import { Draining } from './draining.ts';
 import { limits } from './limits.ts';
 import { WriteAcks } from './write-acks.ts';
@@ -67,7 +68,9 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
     process: true,
   });
   const { clientTls, peerTls } = settings;
-  const host = createHost(peerTls === undefined ? {} : { tls: await peerMaterial(peerTls) });
+  const host = createHost({ dnsServers: settings.dnsServers, ...(peerTls === undefined ? {} : { tls: await peerMaterial(peerTls) }) });
+  const names = new Discovery(settings.discovery, host.names, log);
+  const discovery = names.used ? names : null;
   const certificates = clientTls === undefined ? null : await Certificates.open(clientTls, (path) => readFile(path), host.clock, log);
   const serving = new ServingState('starting');
 
@@ -75,7 +78,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
   const acks = new WriteAcks(host.clock, settings.writeAcks);
   const store = await openStore(host, {
     dataDir: settings.dataDir,
-    identify: identify(settings, host, log),
+    identify: identify(settings, host, log, discovery),
     token: settings.initialClusterToken,
     idOf: idOf(settings.initialClusterToken),
     alone: settings.alone,
@@ -143,7 +146,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
       };
     });
 
-    const peers = await startReplication({ ...settings, onReport: () => acks.reported() }, host, store, log, onFatal);
+    const peers = await startReplication({ ...settings, onReport: () => acks.reported(), ...(discovery === null ? {} : { seeds: () => discovery.find() }) }, host, store, log, onFatal);
     replication = peers;
     acks.holders = (clock) => peers.gossip.holders(clock);
     closing.push(() => peers.stop());

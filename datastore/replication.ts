@@ -1,5 +1,6 @@
 /** What connects one replica to the others: gossip, the membership, and what this replica does when its disk is new, old or doubtful. */
 import type { Settings } from './config/settings.ts';
+import type { Candidate } from './discovery/discovery.ts';
 import { Gossip } from './gossip/mesh.ts';
 import { ReplicaExchange } from './gossip/replica-exchange.ts';
 import type { GossipAlarm, MemberState } from './gossip/types.ts';
@@ -14,7 +15,7 @@ import type { PeerFigures } from './telemetry/peers.ts';
 /** What replication is told at the start; the rest it learns from the membership. */
 export type ReplicationSettings = Pick<Settings, 'name' | 'slot' | 'dataDir' | 'joining' | 'clusterId' | 'memberId' | 'initialCluster' | 'listenPeerUrls'>
   & Partial<Pick<Settings, 'writeAcks' | 'initialClusterToken' | 'evictAfter_ms'>>
-  & { readonly onReport?: () => void };
+  & { readonly onReport?: () => void; /** Where else members may be. Never rejects. */ readonly seeds?: () => Promise<readonly Candidate[]> };
 
 export interface Replication {
   /** Resolves when this replica may serve; says why it may. */
@@ -42,7 +43,8 @@ export async function startReplication(settings: ReplicationSettings, host: Host
     store, clock, log,
     onFatal,
     dataDir: settings.dataDir,
-    ask: (url) => encodedJoin(host, url, settings.initialClusterToken ?? '', store),
+    ask: (whom) => encodedJoin(host, whom, settings.initialClusterToken ?? '', store),
+    seeds: settings.seeds ?? (() => Promise.resolve([])),
     evictAfterMs: settings.evictAfter_ms ?? 0,
     connected: (id) => gossip.connectedLog(id) !== null,
     reconnect: () => gossip.reconnect(),
@@ -64,6 +66,7 @@ export async function startReplication(settings: ReplicationSettings, host: Host
     self: { clusterId: membership.clusterId, memberId: self.id, name: self.name, slot: self.slot },
     listen: settings.listenPeerUrls.map((address) => address.url),
     peers: place.peers(),
+    ...(settings.seeds === undefined ? {} : { seeds: settings.seeds }),
     state,
     alarm: onAlarm,
     onMember: (of, writes) => place.met(of, writes),

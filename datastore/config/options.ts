@@ -40,8 +40,14 @@ export const options = [
   clustering('initial-cluster-token', 'string', 'etcd-cluster', 'Keeps clusters apart that share addresses: part of the cluster id.'),
   clustering('initial-cluster-state', 'string', 'new', "'existing': this replica joins a cluster, and serves nobody before it has caught up.", { choices: ['new', 'existing'] }),
 
+  clustering('discovery-srv', 'string', '', 'DNS domain whose SRV records (_etcd-server-ssl._tcp, _etcd-server._tcp) name all first replicas; or, beginning with _, the name of the records themselves. In place of --initial-cluster.'),
+  clustering('discovery-srv-name', 'string', '', 'Suffix of the service: _etcd-server-ssl-NAME._tcp and _etcd-server-NAME._tcp.'),
+
   replication('founder', 'string', '', "With --initial-cluster-state new: only the replica of this name begins the cluster, any other joins it. For replicas that are all started with the same flags."),
   replication('flush-timeout', 'duration', `${limits.flush_ms / 1_000}s`, 'At SIGTERM: how long to wait until every replica that is connected holds everything, before this one ends.'),
+  replication('discovery-peers', 'urls', '', 'Peer URLs where other replicas may be found. A name stands for all addresses that it has at the moment (a headless Service).'),
+  replication('federation-peers', 'urls', '', 'Peer URLs of replicas of other sites, which belong to the same cluster. Looked up like --discovery-peers.'),
+  replication('dns-servers', 'list', '', "DNS servers (IP or IP:port) to ask in place of the system's resolver."),
   replication('slot', 'string', '', `Slot of this replica, 0 to ${limits.slots - 1}; default: --slot-base plus the ordinal (trailing -N of the name, else its place among the sorted names of --initial-cluster).`),
   replication('slot-base', 'integer', '0', 'First slot of this cluster or site. Sites that replicate with each other need ranges of their own.', { max: limits.slots - 1 }),
   replication('local-keys', 'list', '', 'Prefixes of keys that each replica keeps for itself: never replicated.'),
@@ -123,7 +129,7 @@ export const options = [
   noop('enable-log-rotation', 'flag', 'false', 'Rotation is for what collects the log.'),
   noop('log-rotation-config-json', 'string', '', 'Rotation is for what collects the log.'),
   noop('self-signed-cert-validity', 'integer', '1', 'No certificates are made.'),
-  noop('discovery-fallback', 'string', 'exit', 'No discovery.'),
+  noop('discovery-fallback', 'string', 'exit', 'No discovery service.'),
   noop('peer-skip-client-san-verification', 'flag', 'false', 'Peers\' addresses are not compared with their certificates.', peerFile('skip-client-san-verification')),
   noop('enable-distributed-tracing', 'flag', 'false', 'No traces are sent.'),
   noop('distributed-tracing-address', 'string', 'localhost:4317', 'No traces are sent.'),
@@ -133,9 +139,9 @@ export const options = [
   noop('client-cert-file', 'string', '', 'The server is no client of itself.', clientFile('client-cert-file')),
   noop('client-key-file', 'string', '', 'The server is no client of itself.', clientFile('client-key-file')),
   ...(['dial-timeout', 'request-timeout', 'keepalive-time', 'keepalive-timeout'] as const)
-    .map((name) => noop(`discovery-${name}`, 'duration', '0s', 'No discovery.')),
+    .map((name) => noop(`discovery-${name}`, 'duration', '0s', 'No discovery service.')),
   ...(['insecure-transport', 'insecure-skip-tls-verify'] as const)
-    .map((name) => noop(`discovery-${name}`, 'flag', 'false', 'No discovery.')),
+    .map((name) => noop(`discovery-${name}`, 'flag', 'false', 'No discovery service.')),
 
   refused('auto-tls', 'flag', 'false', 'Name certificates instead: --cert-file and --key-file.', clientFile('auto-tls')),
   refused('peer-auto-tls', 'flag', 'false', 'Name certificates instead: --peer-cert-file and --peer-key-file.', peerFile('auto-tls')),
@@ -150,8 +156,8 @@ export const options = [
   refused('host-whitelist', 'string', '*', 'Host names of HTTP requests are not checked.'),
   refused('unsafe-no-fsync', 'flag', 'false', 'An acknowledged write is on stable storage, always.'),
   refused('force-new-cluster', 'flag', 'false', 'Losing members does not stop EdgeStore from serving.'),
-  ...(['', '-token', '-endpoints', '-cert', '-key', '-cacert', '-user', '-password', '-proxy', '-srv', '-srv-name'] as const)
-    .map((name) => refused(`discovery${name}`, 'string', '', 'Name the replicas: --initial-cluster.')),
+  ...(['', '-token', '-endpoints', '-cert', '-key', '-cacert', '-user', '-password', '-proxy'] as const)
+    .map((name) => refused(`discovery${name}`, 'string', '', 'Name the replicas (--initial-cluster), or have DNS name them (--discovery-srv).')),
 ] as const;
 
 export type OptionName = (typeof options)[number]['name'];

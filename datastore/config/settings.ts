@@ -6,7 +6,7 @@ import { options } from './options.ts';
 import type { OptionName } from './options.ts';
 import type { Option } from './option.ts';
 import type { Given } from './sources.ts';
-import { checkBind, checkHosts, parseAddresses } from './urls.ts';
+import { checkBind, checkHosts, isIpAddress, parseAddresses } from './urls.ts';
 import type { Address } from './urls.ts';
 import { parseBool, parseDuration, parseInteger, parseList } from './values.ts';
 import type { Level } from '../host/log.ts';
@@ -39,12 +39,24 @@ export interface Settings {
   /** This replica among them. */
   readonly initialCluster: readonly (Member & { readonly slot: number })[];
   readonly initialClusterToken: string;
+  /** What to look up to find other replicas. */
+  readonly discovery: {
+    readonly urls: readonly string[];
+    readonly services: readonly { readonly name: string; readonly scheme: 'http' | 'https' }[];
+    /** The first replicas are those that `services` name: `initialCluster` is this replica alone until they are known. */
+    readonly first: boolean;
+  };
+  /** IP or IP:port; empty: the system's resolver. */
+  readonly dnsServers: readonly string[];
   /** True: this replica joins; it serves nobody before it has caught up. */
   readonly joining: boolean;
   /** Of a cluster that is new; a replica that joins, or has been a member, knows better. */
   readonly clusterId: bigint;
   readonly memberId: bigint;
   readonly slot: number;
+  /** --slot; null: not given. */
+  readonly slotFlag: number | null;
+  readonly slotBase: number;
   /** The slot was chosen: by --slot, --slot-base or a name that ends in -N; otherwise it comes from the place in a list. */
   readonly slotGiven: boolean;
   /** One member and no discovery: revisions count by one, as etcd's. */
@@ -78,6 +90,9 @@ export interface Settings {
   readonly logFormat: 'json' | 'console';
   readonly logOutputs: readonly string[];
 }
+
+/** Longest DNS name (RFC 1035). */
+const DNS_NAME_MAX = 253;
 
 const bytewise = (a: string, b: string): number => (a < b ? -1 : 1);
 
@@ -192,25 +207,87 @@ function autoCompaction(reader: Reader, alone: boolean): Settings['autoCompactio
   return value === 0 ? { mode: 'off', retention: 0 } : { mode, retention: value };
 }
 
-/** The slot of each member by name; this replica's own may be given. */
-function slots(reader: Reader, name: string, members: readonly Member[], joining: boolean): Map<string, number> {
-  const base = reader.integer('slot-base');
+/** --slot; null: not given. */
+function givenSlot(reader: Reader): number | null {
+  const text = reader.text('slot');
+  if (text === '') return null;
+  const slot = parseInteger(text, 0, limits.slots - 1);
+  if (slot === undefined) throw new ConfigError(`invalid value "${text}" for flag --slot: must be an integer from 0 to ${limits.slots - 1}`);
+  return slot;
+}
+
+interface FirstReplicas {
+  readonly initialCluster: Settings['initialCluster'];
+  readonly clusterId: bigint;
+  readonly memberId: bigint;
+  readonly slot: number;
+}
+
+/** The first replicas, of whom this one is one, with slots: `slot` for this one, or the base plus the ordinal. Throws ConfigError. */
+function firstReplicas(members: readonly Member[], name: string, advertised: readonly string[], slot: number | null, base: number, joining: boolean): FirstReplicas {
+  const own = members.find((member) => member.name === name);
+  if (own === undefined) throw new ConfigError(`couldn't find local name "${name}" in the initial cluster configuration`);
+  checkOwnUrls(name, own, advertised);
   const byName = new Map([...ordinals(members.map((member) => member.name))].map(([member, ordinal]) => [member, base + ordinal]));
   // Members of other sites have ranges of their own: their ordinals say nothing about this one's.
   const ordinal = /-(\d{1,3})$/.exec(name)?.[1];
   if (ordinal !== undefined && (joining || base > 0)) byName.set(name, base + Number(ordinal));
-  if (reader.text('slot') !== '') {
-    const slot = parseInteger(reader.text('slot'), 0, limits.slots - 1);
-    if (slot === undefined) throw new ConfigError(`invalid value "${reader.text('slot')}" for flag --slot: must be an integer from 0 to ${limits.slots - 1}`);
-    byName.set(name, slot);
-  }
-  const own = byName.get(name) ?? 0;
-  if (own >= limits.slots) throw new ConfigError(`slot ${own} (--slot-base plus the ordinal of ${name}) is above ${limits.slots - 1}`);
-  return byName;
+  if (slot !== null) byName.set(name, slot);
+  const slotOf = (member: string): number => byName.get(member) ?? 0;
+  if (slotOf(name) >= limits.slots) throw new ConfigError(`slot ${slotOf(name)} (--slot-base plus the ordinal of ${name}) is above ${limits.slots - 1}`);
+  return {
+    initialCluster: members.map((member) => ({ ...member, slot: slotOf(member.name) })),
+    clusterId: clusterId(members.map((member) => member.id)),
+    memberId: own.id,
+    slot: slotOf(name),
+  };
+}
+
+/** The settings once discovery has said who the first replicas are (NAME=URL, comma-separated). Throws ConfigError. */
+export function withInitialCluster(settings: Settings, text: string): Settings {
+  const { name, advertisePeerUrls, slotFlag, slotBase } = settings;
+  return { ...settings, ...firstReplicas(parseInitialCluster(text, settings.initialClusterToken), name, advertisePeerUrls, slotFlag, slotBase, settings.joining) };
 }
 
 function logLevel(text: string): Level {
   return text === 'debug' || text === 'info' || text === 'warn' ? text : 'error';
+}
+
+/** SRV names as etcd forms them (client/pkg/srv), or one that was given whole: a headless Service's port is `_peer._tcp.NAME.NAMESPACE.svc.cluster.local`. */
+function serviceNames(reader: Reader): { name: string; scheme: 'http' | 'https' }[] {
+  const domain = reader.text('discovery-srv').replace(/\.$/, '');
+  const service = reader.text('discovery-srv-name');
+  if (domain === '') {
+    if (service !== '') throw new ConfigError('--discovery-srv-name needs --discovery-srv');
+    return [];
+  }
+  if (!/^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$/.test(domain) || domain.length > DNS_NAME_MAX) throw new ConfigError(`invalid value "${domain}" for flag --discovery-srv: must be a DNS name`);
+  if (domain.startsWith('_')) {
+    if (service !== '') throw new ConfigError('--discovery-srv names the records themselves: --discovery-srv-name has no place there');
+    return [{ name: domain, scheme: reader.text('peer-cert-file') === '' ? 'http' : 'https' }];
+  }
+  const suffix = service === '' ? '' : `-${service}`;
+  return [{ name: `_etcd-server-ssl${suffix}._tcp.${domain}`, scheme: 'https' }, { name: `_etcd-server${suffix}._tcp.${domain}`, scheme: 'http' }];
+}
+
+/** Peer URLs to look for replicas at. */
+function peerUrls(reader: Reader, name: OptionName): string[] {
+  const addresses = reader.urls(name);
+  for (const address of addresses) {
+    if (address.scheme !== 'http' && address.scheme !== 'https') throw new ConfigError(`--${name}: ${address.url}: replicas reach each other over TCP only`);
+    if (address.host === '') throw new ConfigError(`--${name}: unexpected empty host (${address.url})`);
+  }
+  return addresses.map(({ url }) => url);
+}
+
+function dnsServers(reader: Reader): string[] {
+  const servers = reader.list('dns-servers');
+  for (const server of servers) {
+    if (!isIpAddress(server) && !isIpAddress(server.replace(/:\d{1,5}$/, '').replace(/^\[|\]$/g, ''))) {
+      throw new ConfigError(`invalid value "${server}" for flag --dns-servers: must be an IP address, or one with a port (10.0.0.1:53, [fd00::1]:53)`);
+    }
+  }
+  return servers;
 }
 
 /** etcd's `advertiseMatchesCluster`, without looking names up: what this replica says of itself and what the cluster was told agree. */
@@ -255,18 +332,20 @@ export function settingsFrom({ values }: Given): Settings {
   }
   const advertisePeerUrls = advertise('initial-advertise-peer-urls', '"host:port"');
   const token = reader.text('initial-cluster-token');
+  const services = serviceNames(reader);
+  if (services.length > 0 && reader.text('initial-cluster') !== '') {
+    throw new ConfigError('multiple discovery or bootstrap flags are set. Choose one of "initial-cluster" or "discovery-srv"');
+  }
+  const discoveryUrls = [...new Set([...peerUrls(reader, 'discovery-peers'), ...peerUrls(reader, 'federation-peers')])];
   const initialCluster = parseInitialCluster(reader.text('initial-cluster') || advertisePeerUrls.map((url) => `${name}=${url}`).join(','), token);
-  const own = initialCluster.find((member) => member.name === name);
-  if (own === undefined) throw new ConfigError(`couldn't find local name "${name}" in the initial cluster configuration`);
-  checkOwnUrls(name, own, advertisePeerUrls);
+  const slotFlag = givenSlot(reader);
+  const slotBase = reader.integer('slot-base');
   const unixPeer = [...reader.urls('listen-peer-urls').map((address) => address.url), ...initialCluster.flatMap((member) => member.peerUrls)].find((url) => url.startsWith('unix'));
   if (unixPeer !== undefined) throw new ConfigError(`${unixPeer}: replicas reach each other over TCP only`);
   const founder = reader.text('founder');
   const joining = reader.text('initial-cluster-state') === 'existing' || (founder !== '' && founder !== name);
-  const alone = initialCluster.length === 1 && !joining && !reader.flag('strided-revisions');
-
-  const slotByName = slots(reader, name, initialCluster, joining);
-  const slot = (member: string): number => slotByName.get(member) ?? 0;
+  const alone = initialCluster.length === 1 && !joining && services.length === 0 && discoveryUrls.length === 0 && !reader.flag('strided-revisions');
+  const first = firstReplicas(initialCluster, name, advertisePeerUrls, slotFlag, slotBase, joining);
 
   const clientTls = tlsFiles(reader, '');
   const peerTls = tlsFiles(reader, 'peer-');
@@ -288,13 +367,14 @@ export function settingsFrom({ values }: Given): Settings {
     listenMetricsUrls: listen('listen-metrics-urls'),
     advertiseClientUrls: advertise('advertise-client-urls', 'in the format "host:port", "unix:/path/to/socket" or "unixs:/path/to/socket"'),
     advertisePeerUrls,
-    initialCluster: initialCluster.map((member) => ({ ...member, slot: slot(member.name) })),
+    ...first,
     initialClusterToken: token,
+    discovery: { urls: discoveryUrls, services, first: services.length > 0 && !joining },
+    dnsServers: dnsServers(reader),
     joining,
-    clusterId: clusterId(initialCluster.map((member) => member.id)),
-    memberId: own.id,
-    slot: slot(name),
-    slotGiven: reader.text('slot') !== '' || reader.integer('slot-base') > 0 || /-\d{1,3}$/.test(name),
+    slotFlag,
+    slotBase,
+    slotGiven: slotFlag !== null || (slotBase > 0 && (services.length === 0 || joining)) || /-\d{1,3}$/.test(name),
     alone,
     localKeys: reader.list('local-keys').map((prefix) => Buffer.from(prefix, 'utf8').toString('latin1')),
     clientTls,

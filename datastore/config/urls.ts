@@ -5,6 +5,10 @@ import { parseList } from './values.ts';
 /** `host:port` with the host in brackets if it is IPv6; the host may be empty. */
 const HOST_PORT = /^(\[[0-9a-fA-F:.%]+\]|[^:[\]/]*):(\d{1,5})$/;
 const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/;
+const IPV6 = /^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/;
+
+/** Whether it looks like an address and not like a name; IPv6 without brackets. */
+export const isIpAddress = (host: string): boolean => IPV4.test(host) || IPV6.test(host);
 
 /**
  * Where something listens or is reached.

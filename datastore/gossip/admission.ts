@@ -46,16 +46,18 @@ export class Admission {
     this.#env = env;
   }
 
-  /** @param expected the name of the peer whose URL was dialled; null if the other side dialled */
+  /** @param expected the name of the peer whose URL was dialled; null if the other side dialled, or an address that may be anybody's */
   hello(session: Session, theirs: Hello, expected: string | null): void {
     const mine = this.#env.hello();
+    const needless = this.#needless(session, theirs, mine, expected);
+    if (needless !== null) return session.close(needless);
+    session.introduce();
     const shared = theirs.clusterId === mine.clusterId && (commonVersion(mine, theirs) ?? 0) >= MEMBERSHIP_VERSION;
     if (shared && theirs.configNumber < mine.configNumber) this.#env.tell(session);
     if (shared && theirs.configNumber > mine.configNumber) return void this.#awaiting.set(session, expected);
     const reason = judge(mine, theirs, this.#env.connected(), (name) => this.#env.peer(name) !== null) ?? this.#env.place(theirs);
     if (reason !== null) return this.#refuse(session, reason);
     if (this.#clones.has(theirs.log)) return this.#refuse(session, closeReasons.duplicateIdentity);
-    if (expected !== null && expected !== theirs.name) return this.#refuse(session, closeReasons.notTheOneDialled);
     const peer = this.#env.peer(theirs.name) as Peer;
     const old = peer.linked?.session ?? null;
     const oldHello = old?.hello ?? null;
@@ -63,6 +65,17 @@ export class Admission {
     if (oldHello.run !== theirs.run) return this.#probe(session, peer, old);
     if (newerStays(mine, theirs, old.dialled, session.dialled)) this.#env.admit(session, peer);
     else session.close(closeReasons.duplicateLink);
+  }
+
+  /**
+   * Names and addresses lead to whoever has them now; the handshake says who that is. If it is somebody to whom there is a link already, it must not hear
+   * this side's hello: it would take the new link for the better one and close the old.
+   */
+  #needless(session: Session, theirs: Hello, mine: Hello, expected: string | null): CloseReason | null {
+    if (!session.dialled || theirs.clusterId !== mine.clusterId || theirs.name === expected) return null;
+    const linked = this.#env.peer(theirs.name)?.linked?.session.hello?.run === theirs.run;
+    if (expected === null) return linked || theirs.run === mine.run ? closeReasons.duplicateLink : null;
+    return linked ? closeReasons.notTheOneDialled : null;
   }
 
   /** A configuration has come over this link: what had to wait for it goes on. */

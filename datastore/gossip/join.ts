@@ -4,8 +4,11 @@ import { limits } from '../limits.ts';
 import { closeReasons } from './close-codes.ts';
 import { decodeMessage, encodeMessage } from './wire.ts';
 
-/** @throws if the member cannot be reached, does not answer in time, or is no member of anything. */
-export function askToJoin(net: Network, clock: Clock, url: string, request: Uint8Array): Promise<Uint8Array> {
+/**
+ * @param address of several that the URL's name has
+ * @throws if the member cannot be reached, does not answer in time, or is no member of anything.
+ */
+export function askToJoin(net: Network, clock: Clock, url: string, request: Uint8Array, address?: string): Promise<Uint8Array> {
   return new Promise<Uint8Array>((resolve, reject) => {
     let link: Link | null = null;
     const timer = clock.after(limits.dial_timeout_ms + limits.membership_change_ms, () => end(new Error(`${url} does not answer`)));
@@ -16,7 +19,7 @@ export function askToJoin(net: Network, clock: Clock, url: string, request: Uint
       link?.close(closeReasons.answered.code, closeReasons.answered.name);
       link = null;
     };
-    net.dial(url).then((dialled) => {
+    net.dial(url, address).then((dialled) => {
       link = dialled;
       dialled.onClose = (_code, reason) => end(new Error(`${url} closed the link${reason === '' ? '' : `: ${reason}`}`));
       dialled.onMessage = (bytes) => {

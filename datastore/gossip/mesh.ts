@@ -18,6 +18,8 @@ import { Intake } from './intake.ts';
 import { Peer } from './peer.ts';
 import { Pull } from './pull.ts';
 import { Reporter } from './reporter.ts';
+import { Seeds } from './seeds.ts';
+import type { SeedAddress } from './seeds.ts';
 import { Session } from './session.ts';
 import type { LogId } from '../replica/types.ts';
 import type { GossipAlarm, MembershipPort, MemberState, OwnFrame, PeerAddress, PeerStats, ReplicaPort, Self } from './types.ts';
@@ -38,6 +40,8 @@ export interface GossipOptions {
   readonly listen: readonly string[];
   /** The members as configured; this one may be among them. */
   readonly peers: readonly PeerAddress[];
+  /** Where else members may be, at the moment: asked again and again while one of them has no link. Never rejects. */
+  readonly seeds?: () => Promise<readonly SeedAddress[]>;
   /** How this replica starts: see `bootstrap.ts`. */
   readonly state: MemberState;
   /** Proof of knowing the cluster's secret. */
@@ -72,6 +76,7 @@ export class Gossip {
   readonly #antiEntropy: AntiEntropy;
   readonly #admission: Admission;
   readonly #bootstrap: Bootstrap;
+  readonly #seeds: Seeds | null;
   /** When everything was last asked of a peer after a mismatch. */
   readonly #lastFullMs = new Map<string, number>();
   readonly #listeners: { close(): Promise<void> }[] = [];
@@ -118,6 +123,12 @@ export class Gossip {
       place: (theirs) => options.membership?.place(theirs) ?? null,
       tell: (session) => this.#tell(session),
     });
+    const { clock, random, net, log, seeds: find } = options;
+    this.#seeds = find === undefined ? null : new Seeds({
+      clock, random, net, log, find,
+      wanted: () => this.#linked().length < this.#peers.size,
+      greet: (link) => this.#open(link, true, null),
+    });
     this.setPeers(options.peers);
   }
 
@@ -131,6 +142,7 @@ export class Gossip {
     for (const url of this.#options.listen) this.#listeners.push(await this.#options.net.listen(url, (link) => this.#accept(link)));
     for (const peer of this.#peers.values()) peer.start();
     this.#antiEntropy.run();
+    this.#seeds?.run();
     this.#bootstrap.start();
   }
 
@@ -143,6 +155,7 @@ export class Gossip {
     this.#batcher.stop();
     this.#reporter.stop();
     this.#antiEntropy.stop();
+    this.#seeds?.stop();
     this.#admission.stop();
     const sessions = [...this.#greeting.keys(), ...this.#linked().map((peer) => peer.linked!.session)];
     for (const session of this.#greeting.keys()) session.close(closeReasons.stopping);
@@ -288,29 +301,36 @@ export class Gossip {
   }
 
   #accept(link: Link): void {
-    const unknown = [...this.#greeting.values()].filter((peer) => peer === null).length;
+    const unknown = [...this.#greeting.keys()].filter((session) => !session.dialled).length;
     if (this.#state !== 'running') return link.close(closeReasons.stopping.code, closeReasons.stopping.name);
     if (unknown >= limits.unknown_links) return link.close(closeReasons.overloaded.code, closeReasons.overloaded.name);
     this.#greet(link, null);
   }
 
   #greet(link: Link, dialled: Peer | null): void {
-    const session = new Session(link, dialled !== null, this.#hello(), this.#clock, {
-      hello: (s, hello) => this.#admission.hello(s, hello, dialled?.name ?? null),
+    const session = this.#open(link, dialled !== null, dialled);
+    dialled?.greeting(session);
+    session.start();
+  }
+
+  /** @param expected whose URL was dialled; null: nobody's in particular, or the other side dialled */
+  #open(link: Link, dialled: boolean, expected: Peer | null): Session {
+    const session = new Session(link, dialled, this.#hello(), this.#clock, {
+      hello: (s, hello) => this.#admission.hello(s, hello, expected?.name ?? null),
       message: (s, message) => this.#message(s, message),
       config: (s, bytes) => this.#configured(s, bytes),
       join: (s, bytes) => this.#joining(s, bytes),
       closed: (s, reason, here) => this.#closed(s, reason, here),
     });
-    this.#greeting.set(session, dialled);
-    dialled?.greeting(session);
-    session.start();
+    this.#greeting.set(session, expected);
+    return session;
   }
 
   #admit(session: Session, peer: Peer): void {
     const hello = session.hello as Hello;
     const log = this.#log.with({ peer: peer.name });
-    this.#greeting.get(session)?.greeted(session);
+    this.#greeting.get(session)?.greeted(session, peer);
+    this.#seeds?.admitted(session);
     this.#greeting.delete(session);
     const mismatch = (): void => this.#mismatch(peer);
     const donor = new Donor(session, this.#replica, this.#clock, log, peer.stats, { mismatch });
@@ -348,6 +368,7 @@ export class Gossip {
       peer.stats.refusals++;
     }
     this.#admission.closed(session);
+    this.#seeds?.ended(session, reason);
     if (!here && peer !== null && reason !== null && session.state === 'closed' && (reason === closeReasons.otherDisk || reason === closeReasons.removed || reason === closeReasons.notMember)) {
       this.#options.membership?.refused(reason, peer.name);
     }

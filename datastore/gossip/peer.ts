@@ -106,9 +106,11 @@ export class Peer {
     this.#greeting = session;
   }
 
-  /** The handshake is over. */
-  greeted(session: Session): void {
-    if (this.#greeting === session) this.#greeting = null;
+  /** The handshake is over. `as`: whom the link has turned out to lead to; if to another member, this one is still to be found. */
+  greeted(session: Session, as: Peer): void {
+    if (this.#greeting !== session) return;
+    this.#greeting = null;
+    if (as !== this && this.linked === null) this.#later(false);
   }
 
   stop(reason: CloseReason): void {

@@ -4,7 +4,8 @@
  *     hello ──► accepted ──► closed
  *       └──────────────────────▲
  *
- * hello: both sides have sent theirs; nothing but the other's hello is accepted, and it must come in time. accepted: messages flow; the
+ * hello: who accepted the link says it first; who dialled reads it, and says its own unless it finds that it needs no link to that one. Nothing but the
+ * other's hello is accepted, and it must come in time. accepted: messages flow; the
  * other side is asked for a sign of life, for a connection whose other end vanished looks like a quiet one.
  * closed is reached once, whichever side began, and reported once.
  */
@@ -46,6 +47,7 @@ export class Session {
   #heardMs: number;
   #timer: Timer | null = null;
   readonly #mine: Hello;
+  #introduced = false;
   #answeredMs = -Infinity;
   /** What came between the other side's acceptance and this one's, which may have to find something out first. */
   #early: Message[] = [];
@@ -64,15 +66,22 @@ export class Session {
     this.#heardMs = clock.monotonicMs();
   }
 
-  /** Says hello and listens. Events may come before this returns: the other side's hello may be there already. */
+  /** Says hello, if the other side dialled, and listens. Events may come before this returns: the other side's hello may be there already. */
   start(): void {
     this.#timer = this.#clock.after(limits.handshake_ms, () => this.close(closeReasons.handshakeTimeout));
-    this.#link.send(encodeMessage({ type: 'hello', hello: this.#mine }));
+    if (!this.dialled) this.introduce();
     this.#link.onMessage = (bytes) => this.#received(bytes);
     this.#link.onClose = (code) => {
       this.#gone = true;
       this.#ended(closeReason(code), false);
     };
+  }
+
+  /** Says hello, once. */
+  introduce(): void {
+    if (this.#introduced || this.#state === 'closed') return;
+    this.#introduced = true;
+    this.#link.send(encodeMessage({ type: 'hello', hello: this.#mine }));
   }
 
   /** Nothing more travels on the link: everything that was sent has been taken, or never will be. */

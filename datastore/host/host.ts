@@ -77,10 +77,29 @@ export interface Link {
 }
 
 export interface Network {
-  /** Connects to a peer URL (`http://`, `https://`); rejects if it cannot. */
-  dial(url: string): Promise<Link>;
+  /**
+   * Connects to a peer URL (`http://`, `https://`); rejects if it cannot. Its name is looked up anew each time; of several addresses each attempt begins
+   * with another one.
+   * @param address connects to this one instead; certificates are still checked against the URL's name
+   */
+  dial(url: string, address?: string): Promise<Link>;
   /** Accepts peers on a URL; resolves when listening. */
   listen(url: string, onLink: (link: Link) => void): Promise<{ close(): Promise<void> }>;
+}
+
+/** An SRV record: where a service is to be had. */
+export interface ServiceRecord {
+  /** Without the dot at its end. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Names to addresses, as they are at the moment: nothing is kept. Rejects with an Error that says what was asked and why there is no answer. */
+export interface Resolver {
+  /** IPv4 and IPv6 addresses of a host: each once, sorted, at least one. An address is its own answer. */
+  addresses(host: string): Promise<readonly string[]>;
+  /** The SRV records of `_service._proto.name`: sorted by host and port, at least one. */
+  services(name: string): Promise<readonly ServiceRecord[]>;
 }
 
 export interface Host {
@@ -88,4 +107,5 @@ export interface Host {
   readonly random: Random;
   readonly disk: Disk;
   readonly net: Network;
+  readonly names: Resolver;
 }

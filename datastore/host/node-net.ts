@@ -2,11 +2,13 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Server as TlsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { isIPv6 } from 'node:net';
+import type { AddressInfo, LookupFunction, Socket } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 import { limits } from '../limits.ts';
-import type { Clock, Link, Network } from './host.ts';
+import type { Clock, Link, Network, Resolver } from './host.ts';
 import { NodeLink } from './node-link.ts';
+import { nodeResolver } from './node-resolver.ts';
 
 /** PEM texts. What peers show each other; the same for both roles. */
 export interface TlsMaterial {
@@ -24,6 +26,8 @@ export interface TlsMaterial {
 
 export interface NodeNetworkOptions {
   readonly clock: Clock;
+  /** Default: the system's. */
+  readonly names?: Resolver;
   readonly tls?: TlsMaterial;
   /** Time to connect, TLS and upgrade included. */
   readonly dialTimeoutMs?: number;
@@ -47,6 +51,10 @@ export interface NodeNetwork extends Network {
 
 /** Room for what frames a message adds around the largest one. */
 const SLACK_BYTES = 65_536;
+/** Of a name with several addresses the next one is tried when one has not connected by then. */
+const ATTEMPT_MS = 1_500;
+/** Names whose attempts are counted. */
+const TURNS_MAX = 1_024;
 
 /**
  * Links as WebSockets, over TLS for https URLs. Messages are binary and whole. No permessage-deflate: it costs twelve times the CPU.
@@ -56,15 +64,28 @@ export function nodeNetwork(options: NodeNetworkOptions): NodeNetwork {
   const secured = new Set<TlsServer>();
   const keepalive = { clock: options.clock, pingMs: options.pingMs ?? 3_000, deadMs: options.deadMs ?? 10_000 };
   const maxPayload = limits.frame_bytes + SLACK_BYTES;
+  const names = options.names ?? nodeResolver(options.clock);
+  /** How often each name has been dialled. */
+  const turns = new Map<string, number>();
+  const addresses = async (host: string): Promise<readonly string[]> => {
+    const all = await names.addresses(host);
+    const turn = turns.get(host) ?? 0;
+    if (turns.size > TURNS_MAX) turns.clear();
+    turns.set(host, turn + 1);
+    const first = turn % all.length;
+    return [...all.slice(first), ...all.slice(0, first)];
+  };
 
   return {
-    dial(url) {
-      const { socketUrl, secure } = parsePeerUrl(url);
+    async dial(url, address) {
+      const { socketUrl, secure, host } = parsePeerUrl(url);
+      const to = address === undefined ? await addresses(host) : [address];
       return new Promise((resolve, reject) => {
         const socket = new WebSocket(socketUrl, {
           perMessageDeflate: false,
           maxPayload,
           handshakeTimeout: options.dialTimeoutMs ?? 5_000,
+          ...reaching(to),
           ...(secure ? { ...material(tls), generateMask } : {}),
         });
         // Stays: an error that nobody listens to would end the process.
@@ -104,6 +125,19 @@ export function nodeNetwork(options: NodeNetworkOptions): NodeNetwork {
       tls = next;
       for (const server of secured) server.setSecureContext(serverMaterial(next));
     },
+  };
+}
+
+/** For Node's connect, whose own way of looking names up this replaces: the host has these addresses. */
+function reaching(addresses: readonly string[]): { lookup: LookupFunction; autoSelectFamily: boolean; autoSelectFamilyAttemptTimeout: number } {
+  const all = addresses.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }));
+  return {
+    lookup(_host, { all: wanted }, callback) {
+      if (wanted === true) callback(null, all);
+      else callback(null, all[0]?.address ?? '', all[0]?.family);
+    },
+    autoSelectFamily: all.length > 1,
+    autoSelectFamilyAttemptTimeout: ATTEMPT_MS,
   };
 }
 

@@ -70,7 +70,7 @@ export function makeWorld(seed: number, diskOptions: Omit<MemoryDiskOptions, 'ra
   const random = new SimRandom(seed);
   const disk = new MemoryDisk({ random: random.fork('disk'), ...diskOptions });
   const clock = new StillClock();
-  const host: Host = { disk, clock, random, net: undefined as never };
+  const host: Host = { disk, clock, random, net: undefined as never, names: undefined as never };
   const open = async (options: Partial<JournalOptions> = {}): Promise<{ journal: Journal; machine: ListMachine }> => {
     const machine = new ListMachine();
     const journal = await openJournal(host, 'd', machine, {

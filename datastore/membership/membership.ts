@@ -237,6 +237,9 @@ export class Membership {
       return this.#answer('bootstrap', '', place);
     }
     if (place !== undefined && place.log === log && place.standing === 'voting') return this.#answer('joined', '', place);
+    if (place !== undefined && place.name === request.name && request.slot !== null && request.slot !== place.slot) {
+      return this.#answer('refused', `${request.name} is the name of the replica with slot ${place.slot}, and this one is told to have slot ${request.slot}: names, too, must differ between sites`);
+    }
     if (!this.ready) return this.#answer('retry', 'this replica does not serve yet');
     const running = place === undefined ? null : this.#links.connectedLog(place.id);
     if (place?.id === this.self || (running !== null && running !== log && !request.earlier.includes(running))) {

@@ -49,7 +49,7 @@ export class MemoryNet {
   /** The network as one machine sees it. */
   machine(name: string): Network {
     return {
-      dial: (url) => this.#dial(name, url),
+      dial: (url, address) => this.#dial(name, address === undefined ? url : url.replace(new URL(url).hostname, address)),
       listen: (url, onLink) => {
         if (this.#listeners.has(url)) return Promise.reject(new Error(`address in use: ${url}`));
         const entry = { machine: name, onLink };

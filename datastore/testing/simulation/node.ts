@@ -13,6 +13,7 @@ import type { Replication } from '../../replication.ts';
 import { openStore } from '../../store/store.ts';
 import type { Store } from '../../store/store.ts';
 import type { StoreOptions } from '../../store/types.ts';
+import { MemoryNames } from '../memory-names.ts';
 import { MemoryDisk } from '../memory-disk.ts';
 import type { DiskFault } from '../memory-disk.ts';
 import type { MachineClock } from '../sim-clock.ts';
@@ -251,7 +252,7 @@ export class SimNode {
     const plant: Plant = world.plant;
     const random = this.#random.fork(`life ${process.number}`);
     const disk: Disk = plant.disk?.(this.disk) ?? this.disk;
-    const host: Host = { clock: process.clock, random, disk, net: mortal(process, world.net.machine(this.name)) };
+    const host: Host = { clock: process.clock, random, disk, net: mortal(process, world.net.machine(this.name)), names: new MemoryNames() };
     const fatal = (error: unknown): void => this.#failed(process, error);
     const settings = this.#settings(names);
     const log = this.#logger();
