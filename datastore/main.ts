@@ -13,7 +13,7 @@ import { readFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-const commands = ['serve', 'dev', 'status', 'member', 'drain', 'conflicts', 'version', 'help'];
+const commands = ['serve', 'dev', 'status', 'member', 'drain', 'conflicts', 'check', 'manifest', 'version', 'help'];
 
 const print = (text: string): void => {
   process.stdout.write(`${text}\n`);
@@ -37,6 +37,10 @@ async function run(args: readonly string[]): Promise<number> {
       return (await import('./admin/drain.ts')).drain(rest, process.env, print);
     case 'conflicts':
       return (await import('./admin/conflicts.ts')).conflicts(rest, process.env, print);
+    case 'check':
+      return (await import('./admin/check.ts')).check(rest, process.env, print);
+    case 'manifest':
+      return (await import('./admin/manifest.ts')).manifest(rest, print);
     case 'version':
       print(versionText(process.version, `${process.platform}/${process.arch}`));
       return 0;

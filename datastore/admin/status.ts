@@ -3,24 +3,17 @@ import { parseArgs } from 'node:util';
 import { ConfigError } from '../config/errors.ts';
 import { fetchPage, fetchStatus, parseEndpoint } from './client.ts';
 import type { ClientTls, Endpoint } from './client.ts';
-import { parseExposition } from './exposition.ts';
+import { figuresOf, worstLag } from './figures.ts';
+import type { Figures } from './figures.ts';
+import { lagTable } from './lag.ts';
 import { bytesText, textTable } from './table.ts';
 
-export interface ReplicaStatus {
+export interface ReplicaStatus extends Partial<Figures> {
   readonly endpoint: string;
-  /** Why it could not be asked; everything below is missing then. */
+  /** Why it could not be asked; everything else is missing then. */
   readonly error?: string;
-  readonly name?: string;
-  readonly slot?: number;
-  readonly memberId?: string;
-  readonly clusterId?: string;
-  readonly version?: string;
-  readonly etcdVersion?: string;
-  readonly revision?: number;
-  readonly dbSizeBytes?: number;
-  /** undefined: yes; otherwise why not. */
+  /** undefined: it is ready; otherwise why not. */
   readonly notReady?: string;
-  readonly alarms?: readonly string[];
   readonly peersConnected?: number;
   readonly peers?: number;
   /** Age of the oldest own write that some peer has not reported as durable. */
@@ -34,25 +27,21 @@ async function ask(endpoint: Endpoint, tls: ClientTls, timeout_ms: number): Prom
       fetchPage(endpoint, tls, '/readyz?verbose', timeout_ms),
       fetchPage(endpoint, tls, '/metrics', timeout_ms),
     ]);
-    const series = metrics.status === 200 ? parseExposition(metrics.body) : [];
-    const all = (name: string) => series.filter((s) => s.name === name);
-    const info = all('edgestore_replica_info')[0]?.labels;
-    const build = all('edgestore_build_info')[0]?.labels;
+    const figures = figuresOf(metrics.status === 200 ? metrics.body : '');
     const notReady = /^\[-\](.*)$/m.exec(ready.body)?.[1];
     return {
       endpoint: endpoint.address,
-      ...(info === undefined ? {} : { name: info['name'] ?? '', slot: Number(info['slot']) }),
+      ...figures,
+      // What it says as an etcd comes first; the rest only EdgeStore has.
       memberId: (status.header?.member_id ?? 0n).toString(16),
       clusterId: (status.header?.cluster_id ?? 0n).toString(16),
-      ...(build === undefined ? {} : { version: build['version'] ?? '' }),
       etcdVersion: status.version,
       revision: Number(status.header?.revision ?? 0n),
       dbSizeBytes: Number(status.dbSize),
       ...(ready.status === 200 ? {} : { notReady: notReady ?? `HTTP ${ready.status}` }),
-      alarms: all('edgestore_alarm').map((s) => s.labels['type'] ?? ''),
-      peersConnected: all('edgestore_peer_connected').filter((s) => s.value === 1).length,
-      peers: all('edgestore_peer_connected').length,
-      lagSeconds: Math.max(0, ...all('edgestore_replication_lag_seconds').map((s) => s.value)),
+      peersConnected: figures.links.filter(({ connected }) => connected).length,
+      peers: figures.links.length,
+      lagSeconds: worstLag(figures),
     };
   } catch (error) {
     return { endpoint: endpoint.address, error: error instanceof Error ? error.message : String(error) };
@@ -67,13 +56,17 @@ function tableOf(replicas: readonly ReplicaStatus[]): string {
         `${r.peersConnected}/${r.peers}`, (r.lagSeconds ?? 0).toFixed(1),
         [r.notReady === undefined ? 'ready' : `not ready: ${r.notReady}`, ...(r.alarms ?? []).map((alarm) => `alarm ${alarm}`)].join(', '),
       ]));
-  return textTable(['ENDPOINT', 'NAME', 'SLOT', 'MEMBER ID', 'VERSION', 'REVISION', 'DB SIZE', 'PEERS', 'LAG S', 'STATE'], rows);
+  const table = textTable(['ENDPOINT', 'NAME', 'SLOT', 'MEMBER ID', 'VERSION', 'REVISION', 'DB SIZE', 'PEERS', 'LAG S', 'STATE'], rows);
+  if (replicas.every(({ links }) => links === undefined || links.length === 0)) return table;
+  const pairs = lagTable(replicas.map(({ name, endpoint, links }) => ({ name: name ?? endpoint, links })));
+  return `${table}\n\nLag of each pair in seconds: how old is the oldest write that the other does not hold on disk\n\n${pairs}`;
 }
 
 export const statusUsage = `edgestore status [--endpoints host:port,...] [-o table|json] [--timeout SECONDS] [--cacert FILE] [--cert FILE --key FILE]
 
 Asks each replica how it is. --endpoints defaults to $ETCDCTL_ENDPOINTS or 127.0.0.1:2379. REVISION is each replica's own count and differs
-between replicas. PEERS: links that stand, of all. LAG S: age in seconds of the oldest write made there that some peer does not hold on disk yet.
+between replicas. PEERS: links that stand, of all. LAG S: age in seconds of the oldest write made there that some peer does not hold on disk yet;
+below, the same for each pair. An "x" beside it: the link is down.
 Exits 1 if a replica could not be asked or is not ready.`;
 
 /** Runs the command. Returns the exit code. Throws on a bad command line. */

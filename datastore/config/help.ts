@@ -35,6 +35,8 @@ export function helpText(): string {
   edgestore member COMMAND      list, add, update, remove, evict and force-remove replicas
   edgestore drain [flags]       take a replica out of service without a loss
   edgestore conflicts [flags]   list the writes that concurrent ones have beaten
+  edgestore check [flags]       put at each replica and read at all others
+  edgestore manifest [flags]    print a static pod that runs one replica
   edgestore version             print versions
   edgestore help                print this
 
