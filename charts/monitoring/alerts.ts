@@ -100,7 +100,7 @@ export const alerts: readonly Alert[] = [
   },
   {
     name: 'ScaleInBlocked', severity: 'warning', of: 'operator', for: '15m',
-    value: 'edgestore_resource_condition{type="ScaleInBlocked"}', condition: '== 1',
+    value: 'edgestore_operator_condition{type="ScaleInBlocked"}', condition: '== 1',
     summary: 'A replica that is to be removed cannot be drained.',
     description: 'The EdgeStore {{ $labels.namespace }}/{{ $labels.name }} is to have fewer replicas, and the one that leaves holds something that not every other holds on its disk yet. Its pod stays; nothing is lost.',
   },
