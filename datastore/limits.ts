@@ -86,6 +86,8 @@ export const limits = {
   push_batch_ms: 5,
   /** Bytes of frames that go out without waiting any longer. */
   push_batch_bytes: 262_144,
+  /** How often it is told when own frames were made. */
+  made_ms: 100,
   /** Bounds of the backoff between attempts to reach a peer. */
   dial_backoff_min_ms: 100,
   dial_backoff_max_ms: 10_000,

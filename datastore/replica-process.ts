@@ -146,11 +146,11 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
       };
     });
 
-    const peers = await startReplication({ ...settings, onReport: () => acks.reported(), ...(discovery === null ? {} : { seeds: () => discovery.find() }) }, host, store, log, onFatal);
+    const peers = await startReplication({ ...settings, onReport: () => acks.reported(), onConverged: (seconds) => telemetry.convergence.observe(seconds), ...(discovery === null ? {} : { seeds: () => discovery.find() }) }, host, store, log, onFatal);
     replication = peers;
     acks.holders = (clock) => peers.gossip.holders(clock);
     closing.push(() => peers.stop());
-    telemetry.attachPeers(() => peers.peers());
+    telemetry.attachPeers(() => peers.peers(), () => peers.figures());
     if (store.readiness !== 'ready') serving.refuse('catching up with the cluster');
     await api.open({ client: settings.listenClientUrls, http: settings.listenClientHttpUrls, metrics: settings.listenMetricsUrls, certificates });
     closing.push(() => api.stop());

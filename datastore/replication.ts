@@ -9,19 +9,23 @@ import type { Host } from './host/host.ts';
 import { encodedJoin } from './identity.ts';
 import { limits } from './limits.ts';
 import { Place } from './place.ts';
+import { Frontier } from './replica/frontier.ts';
+import type { LogDoc } from './replica/log-doc.ts';
 import type { Store } from './store/store.ts';
-import type { PeerFigures } from './telemetry/peers.ts';
+import type { PeerFigures, ReplicationFigures } from './telemetry/peers.ts';
 
 /** What replication is told at the start; the rest it learns from the membership. */
 export type ReplicationSettings = Pick<Settings, 'name' | 'slot' | 'dataDir' | 'joining' | 'clusterId' | 'memberId' | 'initialCluster' | 'listenPeerUrls'>
   & Partial<Pick<Settings, 'writeAcks' | 'initialClusterToken' | 'evictAfter_ms'>>
-  & { readonly onReport?: () => void; /** Where else members may be. Never rejects. */ readonly seeds?: () => Promise<readonly Candidate[]> };
+  & { readonly onReport?: () => void; readonly onConverged?: (seconds: number) => void; /** Where else members may be. Never rejects. */ readonly seeds?: () => Promise<readonly Candidate[]> };
 
 export interface Replication {
   /** Resolves when this replica may serve; says why it may. */
   readonly ready: Promise<string>;
   readonly gossip: Gossip;
   peers(): readonly PeerFigures[];
+  /** Figures that are no single peer's. */
+  figures(): ReplicationFigures;
   /** What a person should look at, by name. */
   alarms(): readonly string[];
   /** Whether there is a link to the replica of that slot. */
@@ -73,6 +77,7 @@ export async function startReplication(settings: ReplicationSettings, host: Host
     heard: (hello) => place.heard(hello),
     membership: place,
     onReport: () => settings.onReport?.(),
+    onConverged: (seconds) => settings.onConverged?.(seconds),
     ackWanted: (settings.writeAcks ?? 1) > 1,
   });
   membership.onChange(() => {
@@ -96,10 +101,17 @@ export async function startReplication(settings: ReplicationSettings, host: Host
   // Nobody need be waited for.
   if (store.single && state !== 'existing') await serving;
   place.run();
+  const frontier = new Frontier(clock, {
+    get log() { return store.replica.log; },
+    get lamport() { return store.replica.vector().get(store.replica.log)?.lamport ?? 0; },
+    stable: (stamp) => store.replica.stable(stamp),
+  });
+  frontier.run();
   return {
     ready: serving,
     gossip,
     peers: () => gossip.stats(),
+    figures: () => ({ singleCopy: gossip.singleCopy(), frontierAgeMs: frontier.ageMs, tombstones: tombstones(store.replica.logs.values()) }),
     alarms: () => [...alarms, ...place.alarms()],
     reachable: (of) => {
       const member = membership.configuration.members.find((m) => m.slot === of);
@@ -122,9 +134,17 @@ export async function startReplication(settings: ReplicationSettings, host: Host
     },
     async stop() {
       place.stop();
+      frontier.stop();
       membership.stop();
       await busy.catch(() => {});
       await gossip.stop();
     },
   };
+}
+
+/** Deletions in these documents. */
+function tombstones(logs: Iterable<LogDoc>): number {
+  let n = 0;
+  for (const log of logs) for (const segment of log.segments.values()) n += segment.tombstones;
+  return n;
 }

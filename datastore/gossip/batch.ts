@@ -6,6 +6,8 @@ import { encodeMessage } from './wire.ts';
 export interface Batch {
   readonly message: Uint8Array;
   readonly frames: number;
+  /** When the first of them was made, now and then (`made` in wire.ts). */
+  readonly made: Uint8Array | null;
 }
 
 /**
@@ -16,6 +18,9 @@ export class Batcher {
   readonly #clock: Clock;
   readonly #send: (batch: Batch) => void;
   #frames: Uint8Array[] = [];
+  /** Of the first frame that waits. */
+  #first: { clock: number; wallMs: number } | null = null;
+  #madeMs = -Infinity;
   #bytes = 0;
   #lastMs = -Infinity;
   #timer: Timer | null = null;
@@ -27,9 +32,11 @@ export class Batcher {
     this.#send = send;
   }
 
-  add(frame: Uint8Array): void {
+  /** @param clock of the own log after the frame */
+  add(frame: Uint8Array, clock: number): void {
     // A batch must fit into a message.
     if (this.#bytes + frame.length > limits.frame_bytes / 2) this.flush();
+    this.#first ??= { clock, wallMs: Math.max(0, Math.floor(this.#clock.wallMs())) };
     this.#frames.push(frame);
     this.#bytes += frame.length;
     const wait = this.#lastMs + limits.push_batch_ms - this.#clock.monotonicMs();
@@ -45,7 +52,15 @@ export class Batcher {
     this.#frames = [];
     this.#bytes = 0;
     this.#lastMs = this.#clock.monotonicMs();
-    this.#send({ message: encodeMessage({ type: 'frames', ackWanted: this.ackWanted, frames }), frames: frames.length });
+    const first = this.#first;
+    this.#first = null;
+    const tell = first !== null && this.#lastMs - this.#madeMs >= limits.made_ms;
+    if (tell) this.#madeMs = this.#lastMs;
+    this.#send({
+      message: encodeMessage({ type: 'frames', ackWanted: this.ackWanted, frames }),
+      frames: frames.length,
+      made: tell ? encodeMessage({ type: 'made', ...first }) : null,
+    });
   }
 
   stop(): void {

@@ -15,7 +15,7 @@ import type { Batch } from './batch.ts';
 import { closeReasons } from './close-codes.ts';
 import type { Session } from './session.ts';
 import type { AnswerPort, PeerStats, ReplicaPort } from './types.ts';
-import { encodeMessage } from './wire.ts';
+import { encodeMessage, MADE_VERSION } from './wire.ts';
 import type { Message } from './wire.ts';
 
 type Ask = Extract<Message, { type: 'vector' }>;
@@ -30,6 +30,8 @@ interface Answer {
 export interface DonorEvents {
   /** A peer with equal vectors has another digest. */
   mismatch(): void;
+  /** It is about to be answered. */
+  answering(): void;
 }
 
 export class Donor {
@@ -80,6 +82,7 @@ export class Donor {
       !ask.full && Buffer.compare(own, ask.vector) === 0 && ask.digest.length > 0 && differs(ask.digest, this.#replica.digest());
     if (mismatch) this.#events.mismatch();
     this.#stats.answers++;
+    this.#events.answering();
     if (ask.full) this.#stats.fullSyncs++;
     this.#abandon();
     if (mismatch) return this.#end(ask.request, true);
@@ -147,6 +150,7 @@ export class Donor {
 
   #send(batch: Batch): void {
     this.#stats.framesSent += batch.frames;
+    if (batch.made !== null && (this.#session.hello?.versionMax ?? 0) >= MADE_VERSION) this.#session.sendEncoded(batch.made);
     this.#session.sendEncoded(batch.message);
   }
 

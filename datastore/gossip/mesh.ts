@@ -26,7 +26,7 @@ import type { GossipAlarm, MembershipPort, MemberState, OwnFrame, PeerAddress, P
 import { MalformedError } from '../replica/bytes.ts';
 import { WaitingRoom } from './waiting-room.ts';
 import { Unacked } from './unacked.ts';
-import { encodeMessage, WIRE_VERSION, WIRE_VERSION_MIN } from './wire.ts';
+import { encodeMessage, MADE_VERSION, WIRE_VERSION, WIRE_VERSION_MIN } from './wire.ts';
 import type { Message } from './wire.ts';
 
 export interface GossipOptions {
@@ -51,6 +51,8 @@ export interface GossipOptions {
   readonly ackWanted?: boolean;
   /** A peer's report has moved what is known to be durable there. */
   readonly onReport?: (peer: string, clock: number) => void;
+  /** What a peer wrote is durable here, so many seconds after it was committed there. A sample; see convergence.ts. */
+  readonly onConverged?: (seconds: number) => void;
   /** A member has been met: which log the replica of that slot writes now. */
   readonly onMember?: (slot: number, log: LogId) => void;
   /** A peer has said, itself and on its link, what it holds. */
@@ -105,7 +107,10 @@ export class Gossip {
       replica: this.#replica,
       log: this.#log,
       peers: () => this.#peers.values(),
-      durable: (urgent) => this.#reporter.changed(urgent),
+      durable: (urgent) => {
+        this.#reporter.changed(urgent);
+        for (const peer of this.#peers.values()) this.#converged(peer);
+      },
       acked: (log, clock) => this.#acked(log, clock),
       alarm: (alarm) => options.alarm?.(alarm),
     });
@@ -213,6 +218,12 @@ export class Gossip {
     });
   }
 
+  /** Own transactions that no peer has reported to hold, and the age of the oldest of them; null: there is no peer. */
+  singleCopy(): { readonly records: number; readonly ageMs: number } | null {
+    if (this.#peers.size === 0) return null;
+    return this.#unacked.beyond(Math.max(...[...this.#peers.values()].map((peer) => peer.ackedClock)), this.#clock.monotonicMs());
+  }
+
   /** How many peers hold the own log durably up to `clock`. */
   holders(clock: number): number {
     let n = 0;
@@ -282,7 +293,7 @@ export class Gossip {
   #ownFrame(frame: OwnFrame): void {
     this.#unacked.add(frame.clock, frame.records, frame.bytes.length, this.#clock.monotonicMs());
     // It carries this replica's report.
-    this.#batcher.add(frame.bytes);
+    this.#batcher.add(frame.bytes, frame.clock);
   }
 
   #hello(): Hello {
@@ -333,7 +344,7 @@ export class Gossip {
     this.#seeds?.admitted(session);
     this.#greeting.delete(session);
     const mismatch = (): void => this.#mismatch(peer);
-    const donor = new Donor(session, this.#replica, this.#clock, log, peer.stats, { mismatch });
+    const donor = new Donor(session, this.#replica, this.#clock, log, peer.stats, { mismatch, answering: () => this.#tellOldest(peer, session) });
     const pull: Pull = new Pull(session, this.#replica, this.#clock, log, peer.stats, this.#antiEntropy, {
       integrate: (frame) => this.#intake.answer(peer, session, frame),
       caughtUp: () => this.#caughtUp(peer),
@@ -388,6 +399,8 @@ export class Gossip {
         return peer.linked.pull.received(message);
       case 'nudge':
         return peer.linked.pull.want();
+      case 'made':
+        return peer.convergence.told(session.hello!.log, message, this.#replica.held(session.hello!.log));
       case 'report':
         if (this.#intake.take(peer, session, message.report) !== null) this.#options.heard?.(session.hello!);
         return;
@@ -399,6 +412,20 @@ export class Gossip {
       default:
         session.close(closeReasons.unexpected);
     }
+  }
+
+  /** A peer is about to get what it lacks: when the oldest of it was made here. */
+  #tellOldest(peer: Peer, session: Session): void {
+    const oldest = this.#unacked.oldest(peer.ackedClock);
+    if (oldest === null || session.hello!.versionMax < MADE_VERSION) return;
+    const wallMs = this.#clock.wallMs() - this.#clock.monotonicMs() + oldest.atMs;
+    session.send({ type: 'made', clock: oldest.clock, wallMs: Math.max(0, Math.floor(wallMs)) });
+  }
+
+  #converged(peer: Peer): void {
+    // Before a pong nobody knows how far the clocks are apart.
+    if (peer.log === null || peer.linked === null || peer.linked.session.answeredMs === -Infinity) return;
+    for (const seconds of peer.convergence.arrived(this.#replica.held(peer.log), this.#clock.wallMs() + peer.stats.clockSkewMs)) this.#options.onConverged?.(seconds);
   }
 
   #agree(session: Session, bytes: Uint8Array): void {

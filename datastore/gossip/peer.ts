@@ -12,6 +12,7 @@ import type { Logger } from '../host/log.ts';
 import { limits } from '../limits.ts';
 import type { LogId } from '../replica/types.ts';
 import { Backoff } from './backoff.ts';
+import { Convergence } from './convergence.ts';
 import { closeReasons } from './close-codes.ts';
 import type { CloseReason } from './close-codes.ts';
 import type { Donor } from './donor.ts';
@@ -33,6 +34,7 @@ export class Peer {
   readonly name: string;
   readonly stats: PeerStats;
   linked: Linked | null = null;
+  readonly convergence = new Convergence();
   /** A link that may replace the one in use, while it is being found out whether that is alive. */
   candidate: Session | null = null;
   /** The log that it writes; null before it has ever been connected. */

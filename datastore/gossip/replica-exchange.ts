@@ -23,7 +23,11 @@ export class ReplicaExchange implements ReplicaPort {
   }
 
   get clock(): number {
-    return this.#replica.vector().get(this.#replica.log)?.clock ?? 0;
+    return this.held(this.#replica.log);
+  }
+
+  held(log: LogId): number {
+    return this.#replica.vector().get(log)?.clock ?? 0;
   }
 
   get configNumber(): number {

@@ -69,6 +69,8 @@ export interface ReplicaPort {
   readonly log: LogId;
   /** Its durable clock. */
   readonly clock: number;
+  /** Up to which clock a log is durable here. */
+  held(log: LogId): number;
   /** Calls `fn` with every own frame from now on, in order. @returns a function that ends it. */
   onFrame(fn: (frame: OwnFrame) => void): () => void;
   /** A frame from the member that writes `from`, whole or not at all. @throws MalformedError */

@@ -37,6 +37,11 @@ export class Unacked {
     return { records: this.#records - before.records, bytes: this.#bytes - before.bytes, ageMs: nowMs - first.atMs };
   }
 
+  /** The oldest entry that a peer which holds the own log up to `clock` has not. */
+  oldest(clock: number): { readonly clock: number; readonly atMs: number } | null {
+    return this.#entries[this.#firstAfter(clock)] ?? null;
+  }
+
   /** Every peer holds the log up to `clock`. */
   forget(clock: number): void {
     const index = this.#firstAfter(clock);

@@ -20,6 +20,7 @@
  *    12 agree    message                           about the next configuration (membership/agreement.ts)
  *    13 join     request                           instead of a hello: asks for a place in the cluster (membership/codec.ts)
  *    14 joined   answer                            to a join
+ *    15 made     clock, wall clock ms              when the sender's own log reached that clock; before what brings it (convergence.ts). From version 3 on
  *
  * A long message is sent in parts, so that a slow link shows signs of life while it is on its way.
  */
@@ -32,7 +33,7 @@ import type { Hello } from './hello.ts';
 import { stateByNumber, stateNumber } from './types.ts';
 import type { MemberState } from './types.ts';
 
-export const WIRE_VERSION = 2;
+export const WIRE_VERSION = 3;
 export const WIRE_VERSION_MIN = 1;
 
 export type Message =
@@ -46,6 +47,7 @@ export type Message =
   | { readonly type: 'report'; readonly report: Uint8Array }
   | { readonly type: 'ping'; readonly nonce: number; readonly wallMs: number }
   | { readonly type: 'pong'; readonly nonce: number; readonly wallMs: number }
+  | { readonly type: 'made'; readonly clock: number; readonly wallMs: number }
   | { readonly type: 'nudge' }
   | { readonly type: 'status'; readonly state: MemberState }
   | { readonly type: 'part'; readonly last: boolean; readonly bytes: Uint8Array }
@@ -55,6 +57,8 @@ export type Message =
 export type MembershipType = 'config' | 'agree' | 'join' | 'joined';
 /** The version of the protocol from which on they are understood. */
 export const MEMBERSHIP_VERSION = 2;
+/** … and `made`. */
+export const MADE_VERSION = 3;
 
 /** A message that this version cannot read. The link is closed: after it, nothing can be trusted to be what was sent. */
 export class MalformedMessage extends Error {
@@ -64,7 +68,7 @@ export class MalformedMessage extends Error {
   }
 }
 
-const Type = { hello: 1, frames: 2, vector: 3, chunk: 4, report: 5, ping: 6, pong: 7, nudge: 8, status: 9, part: 10, config: 11, agree: 12, join: 13, joined: 14 } as const;
+const Type = { hello: 1, frames: 2, vector: 3, chunk: 4, report: 5, ping: 6, pong: 7, nudge: 8, status: 9, part: 10, config: 11, agree: 12, join: 13, joined: 14, made: 15 } as const;
 /** The first byte of a part. */
 export const PART = Type.part;
 const CRC_BYTES = 4;
@@ -98,6 +102,10 @@ function writeBody(to: encoding.Encoder, message: Message): void {
     case 'ping':
     case 'pong':
       encoding.writeVarUint(to, message.nonce);
+      encoding.writeVarUint(to, message.wallMs);
+      return;
+    case 'made':
+      encoding.writeVarUint(to, message.clock);
       encoding.writeVarUint(to, message.wallMs);
       return;
     case 'nudge':
@@ -162,6 +170,8 @@ function readBody(type: number, from: decoding.Decoder): Message {
       return { type: 'ping', nonce: decoding.readVarUint(from), wallMs: decoding.readVarUint(from) };
     case Type.pong:
       return { type: 'pong', nonce: decoding.readVarUint(from), wallMs: decoding.readVarUint(from) };
+    case Type.made:
+      return { type: 'made', clock: decoding.readVarUint(from), wallMs: decoding.readVarUint(from) };
     case Type.nudge:
       return { type: 'nudge' };
     case Type.status:

@@ -28,6 +28,27 @@ export interface PeerFigures {
   readonly digestMismatches: number;
 }
 
+/** What is no single peer's. */
+export interface ReplicationFigures {
+  /** Own transactions that no other replica has reported to hold; null: there is no other. */
+  readonly singleCopy: { readonly records: number; readonly ageMs: number } | null;
+  readonly frontierAgeMs: number;
+  readonly tombstones: number;
+}
+
+/** Exposes what `figures` returns at each scrape. */
+export function replicationMetrics(metrics: Metrics, figures: () => ReplicationFigures): void {
+  const single = (name: MetricName, value: (single: { readonly records: number; readonly ageMs: number }) => number): void =>
+    metrics.readEach(name, () => {
+      const { singleCopy } = figures();
+      return singleCopy === null ? [] : [[[], value(singleCopy)] as const];
+    });
+  single('edgestore_single_copy_ops', ({ records }) => records);
+  single('edgestore_single_copy_seconds', ({ ageMs }) => ageMs / 1000);
+  metrics.read('edgestore_gc_frontier_age_seconds', () => figures().frontierAgeMs / 1000);
+  metrics.read('edgestore_tombstones', () => figures().tombstones);
+}
+
 /** Exposes what `peers` returns at each scrape. */
 export function peerMetrics(metrics: Metrics, peers: () => Iterable<PeerFigures>): void {
   const each = (name: MetricName, value: (peer: PeerFigures) => number): void =>

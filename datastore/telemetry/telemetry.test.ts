@@ -21,7 +21,8 @@ const peer: PeerFigures = {
 function telemetry(): Telemetry {
   const t = new Telemetry({ identity, extensive: true, process: true });
   t.attachStore(() => figures);
-  t.attachPeers(() => [peer]);
+  t.attachPeers(() => [peer], () => ({ singleCopy: { records: 3, ageMs: 2_500 }, frontierAgeMs: 4_000, tombstones: 6 }));
+  t.convergence.observe(0.03);
   return t;
 }
 
@@ -76,6 +77,12 @@ describe('the scrape', () => {
       etcd_debugging_mvcc_current_revision: 9,
       'edgestore_merge_conflicts_total{kind="opaque",rule="last-writer"}': 2,
       'edgestore_alarm{type="NOSPACE"}': 1,
+      edgestore_single_copy_ops: 3,
+      edgestore_single_copy_seconds: 2.5,
+      edgestore_gc_frontier_age_seconds: 4,
+      edgestore_tombstones: 6,
+      'edgestore_convergence_seconds_bucket{le="0.032"}': 1,
+      'edgestore_convergence_seconds_bucket{le="0.016"}': 0,
       'edgestore_peer_connected{peer="b"}': 1,
       'edgestore_peer_reconnects_total{peer="b"}': 2,
       'edgestore_replication_lag_seconds{peer="b"}': 1.5,

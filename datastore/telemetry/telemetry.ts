@@ -2,8 +2,9 @@
 import { CallMetrics } from './calls.ts';
 import { journalMetrics } from './journal.ts';
 import { Metrics } from './metrics.ts';
-import { peerMetrics } from './peers.ts';
-import type { PeerFigures } from './peers.ts';
+import type { Histogram } from './metrics.ts';
+import { peerMetrics, replicationMetrics } from './peers.ts';
+import type { PeerFigures, ReplicationFigures } from './peers.ts';
 import { identityMetrics, storeMetrics } from './store.ts';
 import type { Identity, StoreFigures } from './store.ts';
 import type { JournalObserver } from '../journal/types.ts';
@@ -23,11 +24,14 @@ export class Telemetry {
   readonly journal: JournalObserver;
   /** For the client port. */
   readonly calls: CallMetrics;
+  /** Seconds from a commit at a peer until it is visible here. */
+  readonly convergence: Histogram;
 
   constructor({ identity, extensive, process }: TelemetryOptions) {
     this.metrics = process ? new Metrics().withProcess() : new Metrics();
     this.journal = journalMetrics(this.metrics);
     this.calls = new CallMetrics(this.metrics, extensive);
+    this.convergence = this.metrics.histogram('edgestore_convergence_seconds');
     if (identity !== undefined) this.identify(identity);
   }
 
@@ -42,7 +46,8 @@ export class Telemetry {
   }
 
   /** When replication runs. */
-  attachPeers(peers: () => Iterable<PeerFigures>): void {
+  attachPeers(peers: () => Iterable<PeerFigures>, figures: () => ReplicationFigures): void {
     peerMetrics(this.metrics, peers);
+    replicationMetrics(this.metrics, figures);
   }
 }

@@ -130,6 +130,10 @@ export class ToyReplica implements ReplicaPort, Subject {
     return this.#length(this.log);
   }
 
+  held(log: LogId): number {
+    return this.#length(log);
+  }
+
   report(): Uint8Array {
     return this.#frame([]);
   }
