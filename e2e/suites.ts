@@ -30,6 +30,7 @@ export const suites: readonly Suite[] = [
     'e2e/compatibility/differential/main.ts', '--seeds', '2', '--ops', '10000',
   ], 8, { tools: ['etcd'] }),
   suite('compatibility/http2', 'h2spec: HTTP/2 and HPACK by the book, but for what is listed with a reason', ['e2e/compatibility/http2/main.ts'], 4, { tools: ['http2'] }),
+  suite('kubernetes/corpus', 'One of every kind, as a real apiserver stores it: the codecs give back the same bytes', ['e2e/kubernetes/corpus/main.ts'], 4, { tools: ['k8s'] }),
   suite('kubernetes/soak', 'Deployments, rolling updates and namespace deletions under an unmodified control plane', [
     'e2e/kubernetes/soak/main.ts', '--only', 'edgestore', '--minutes', '2', '--pods', '500',
   ], 8, { tools: ['etcd', 'k8s', 'kwok'] }),

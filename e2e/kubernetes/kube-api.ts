@@ -103,6 +103,8 @@ export class KubeApi {
     return new Promise((resolve, reject) => {
       const headers: Record<string, string> = { authorization: `Bearer ${this.token}`, accept: 'application/json' };
       if (type !== undefined) headers['content-type'] = type;
+      // Node sends the body of a DELETE without its length, and the server takes it for the next request.
+      if (body !== undefined) headers['content-length'] = String(Buffer.byteLength(body));
       const call = request(this.url + path, { method, headers, agent: this.agent, ...(signal ? { signal } : {}) }, resolve);
       call.on('error', reject);
       call.end(body);

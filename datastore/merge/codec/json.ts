@@ -123,9 +123,11 @@ function writeObject(out: string[], schema: Schema, entries: ReadonlyMap<string,
     separator = ',';
     write(out, entrySchema(schema, name), tree, sorted);
   };
-  for (const [name, tree] of head) entry(name, tree);
   const struct = schema.kind === 'struct' && !sorted ? schema : undefined;
-  let written = 0;
+  // A struct with a TypeMeta of its own, inside of another (volumeClaimTemplates): there, too, it stands first.
+  const first = struct === undefined ? head : [...head, ...TYPE_META.filter((name) => entries.has(name) && !struct.fields.has(name)).map((name) => [name, entries.get(name)!] as const)];
+  for (const [name, tree] of first) entry(name, tree);
+  let written = first.length - head.length;
   for (const name of struct?.fields.keys() ?? []) {
     const tree = entries.get(name);
     if (tree === undefined) continue;
@@ -133,12 +135,14 @@ function writeObject(out: string[], schema: Schema, entries: ReadonlyMap<string,
     written++;
   }
   if (written < entries.size) {
-    const rest = [...entries.keys()].filter((name) => !struct?.fields.has(name)).sort(compareUtf8);
+    const done = new Set(first.map(([name]) => name));
+    const rest = [...entries.keys()].filter((name) => !struct?.fields.has(name) && !done.has(name)).sort(compareUtf8);
     for (const name of rest) entry(name, entries.get(name)!);
   }
   out.push(separator === '{' ? '{}' : '}');
 }
 
+const TYPE_META = ['kind', 'apiVersion'];
 const ESCAPED = /[<>&\u2028\u2029]/g;
 
 /** Go's encoding/json with HTML escaping, which is its default. */

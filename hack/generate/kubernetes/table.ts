@@ -33,7 +33,13 @@ const leaves: Readonly<Record<string, string>> = {
 const opaque = new Set(['ExtraValue', 'JSONSchemaProps', 'JSON']);
 
 /** Kinds that are only ever requests, answers or views, and versions that no apiserver in use still stores. */
-const notStored = /^(kind )?(apidiscovery|authentication|authorization|imagepolicy|extensions|apps\/v1beta|batch\/v1beta1)|\.(Scale|Eviction|Binding|PodStatusResult|ComponentStatus)$/;
+const notStored = /^(apidiscovery|authentication|authorization|imagepolicy|extensions|apps\/v1beta|batch\/v1beta1)|\.(Scale|Eviction|Binding|PodStatusResult|ComponentStatus)$/;
+
+/** Whether a file of test data, `apps.v1.Deployment`, is of a kind that may be in the table. */
+export function isStored(name: string): boolean {
+  const [kind = '', version = '', ...group] = name.split('.').reverse();
+  return !notStored.test(`${group.reverse()[0]}/${version}.${kind}`) && !/^(admission\.k8s\.io\.|core\.v1\.(.*Options|API.*|Status|WatchEvent|SerializedReference)$)/.test(name);
+}
 
 export function table(modules: readonly Module[]): string[] {
   const packages = modules.flatMap((module) => protoFiles(module.dir).map((file) => readPackage(module, file))).filter((found) => found !== undefined);
