@@ -103,9 +103,9 @@ export async function churn(api: KubeApi, namespace: string, pods: number): Prom
   const timings: Timings = {};
   await createDeployment(api, namespace, 'web', 0);
   await scale(api, namespace, 'web', pods);
-  timings['scale up'] = await rolledOut(api, namespace, 'web', pods, 300);
+  timings['scale up'] = await rolledOut(api, namespace, 'web', pods, 600);
   await setImage(api, namespace, 'web', 'example.test/app:2');
-  timings['rolling update'] = await rolledOut(api, namespace, 'web', pods, 300);
-  timings['namespace deletion'] = await deleteNamespace(api, namespace, 300);
+  timings['rolling update'] = await rolledOut(api, namespace, 'web', pods, 600);
+  timings['namespace deletion'] = await deleteNamespace(api, namespace, 600);
   return timings;
 }
