@@ -55,6 +55,8 @@ export const errLeaseTTLTooLarge = error(Code.OUT_OF_RANGE, 'too large lease TTL
 export const errMemberNotFound = error(Code.NOT_FOUND, 'member not found');
 export const errMemberExist = error(Code.FAILED_PRECONDITION, 'member ID already exist');
 export const errPeerUrlExist = error(Code.FAILED_PRECONDITION, 'Peer URLs already exists');
+/** Also what removing the only member is answered with. */
+export const errMemberNotEnoughStarted = error(Code.FAILED_PRECONDITION, 're-configuration failed due to not enough started members');
 export const errMemberNotLearner = error(Code.FAILED_PRECONDITION, 'can only promote a learner member');
 export const errNotLeader = error(Code.FAILED_PRECONDITION, 'not leader');
 export const errBadLeaderTransferee = error(Code.FAILED_PRECONDITION, 'bad leader transferee');

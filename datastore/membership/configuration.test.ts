@@ -76,7 +76,7 @@ describe('configuration', () => {
     expect(updating(1n, ['http://x:2380'])(first)!.members[0]!.peerURLs).toEqual(['http://x:2380']);
     expect(updating(1n, ['http://a:2380'])(first)).toBeNull();
     const single = removing(3n)(removing(2n)(first)!)!;
-    expect(() => removing(1n)(single)).toThrow('the last member cannot be removed');
+    expect(() => removing(1n)(single)).toThrow('not enough started members');
   });
 });
 

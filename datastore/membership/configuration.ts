@@ -6,7 +6,7 @@
  *     added     recorded, but no disk has come for it yet: nothing is stable without it, its consent is not asked
  *     evicted   was away for too long: its log has been removed, its place is kept; it may come back as a new incarnation
  */
-import { errMemberExist, errMemberNotFound, errPeerUrlExist, errUnavailable } from '../errors.ts';
+import { errMemberExist, errMemberNotEnoughStarted, errMemberNotFound, errPeerUrlExist, errUnavailable } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { logName } from '../replica/types.ts';
 import type { LogId } from '../replica/types.ts';
@@ -116,7 +116,7 @@ export function adding(member: { readonly id: bigint; readonly name: string; rea
 export function removing(id: bigint): Change {
   return (from) => {
     if (!from.members.some((m) => m.id === id)) throw errMemberNotFound();
-    if (from.members.length === 1) throw errUnavailable('the last member cannot be removed');
+    if (from.members.length === 1) throw errMemberNotEnoughStarted();
     return next(from, from.members.filter((m) => m.id !== id));
   };
 }
