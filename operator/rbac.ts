@@ -11,7 +11,7 @@ export interface PolicyRule {
 
 const rule = (apiGroup: string, resources: readonly string[], verbs: readonly string[]): PolicyRule => ({ apiGroups: [apiGroup], resources, verbs });
 
-const OWNED = ['list', 'watch', 'create', 'patch'];
+const OWNED = ['get', 'list', 'watch', 'create', 'patch'];
 
 /** In every namespace that it serves: a ClusterRole, or a Role in each of them when it is limited to namespaces. */
 export const resourceRules: readonly PolicyRule[] = [
@@ -23,7 +23,7 @@ export const resourceRules: readonly PolicyRule[] = [
   rule('', ['services'], [...OWNED, 'delete']),
   rule('', ['configmaps'], OWNED),
   // `get` is for certificates that are given by name; those that the operator made it lists by label.
-  rule('', ['secrets'], ['get', ...OWNED, 'delete']),
+  rule('', ['secrets'], [...OWNED, 'delete']),
   rule('', ['pods'], ['list', 'watch']),
   rule('', ['persistentvolumeclaims'], ['list', 'watch', 'patch', 'delete']),
   rule('policy', ['poddisruptionbudgets'], [...OWNED, 'delete']),

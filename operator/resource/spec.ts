@@ -123,6 +123,7 @@ export const specSchema = object('What is wanted.', {
   default: {},
   rules: [
     { rule: "has(self.federation) == has(oldSelf.federation)", message: 'federation cannot be added or taken away: the identity of a store is settled when it begins', fieldPath: '.federation' },
+    { rule: "!has(self.federation) || self.tls.peer.source != 'SelfSigned'", message: 'federation needs certificates that the other clusters trust: tls.peer.source Secret or CertManager (or None, in a network of its own)', fieldPath: '.tls' },
     { rule: '!has(self.autoscaling) || self.writeAcks <= self.autoscaling.minReplicas || has(self.federation)', message: 'writeAcks must not be above autoscaling.minReplicas: writes would not be acknowledged', fieldPath: '.writeAcks' },
   ],
 });

@@ -33,6 +33,7 @@ const drain = object('The replica that is being taken out. An operator that take
   memberId: maybe(text('', { maxLength: 16 })),
   phase: choice('Draining: it hands over what it has. Removed: it is no member any more; its pod and its volume go.', ['Draining', 'Removed']),
   since: text('When it began.', { maxLength: 64 }),
+  configuration: maybe(integer('Number of the membership without it. What a replica says of an earlier one does not count.', 0, 2_147_483_647)),
 });
 
 export const statusSchema = object('What is.', {

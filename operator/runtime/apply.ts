@@ -52,15 +52,17 @@ export class Applier {
   }
 
   /**
+   * @param wanted with metadata.resourceVersion: only if the object is still at that version, else ApiError 409
    * @param live what is there, as the cache has it; undefined: nothing, or unknown
    * @throws ApiError
    */
   async apply(resource: Resource, wanted: KubeObject, live: KubeObject | undefined): Promise<Applied> {
-    const hash = hashOf(wanted);
+    const { resourceVersion: _, ...metadata } = wanted.metadata;
+    const hash = hashOf({ ...wanted, metadata });
     const key = `${resource.plural}/${keyOf(wanted)}`;
     if (live !== undefined && live.metadata.annotations?.[HASH_ANNOTATION] === hash) {
       const settled = this.#settled.get(key);
-      if (holds(wanted, { ...live, apiVersion: wanted.apiVersion, kind: wanted.kind }) || (settled?.hash === hash && settled.spec === bodyOf(live))) {
+      if (holds({ ...wanted, metadata }, { ...live, apiVersion: wanted.apiVersion, kind: wanted.kind }) || (settled?.hash === hash && settled.spec === bodyOf(live))) {
         this.#onResult(resource.kind, 'unchanged');
         return { object: live, result: 'unchanged' };
       }

@@ -10,6 +10,11 @@ function lean<T extends KubeObject>(object: T): T {
   return { ...object, metadata };
 }
 
+/** Of the same object: resource versions are comparable as numbers (Kubernetes 1.35; all apiservers before it made them so). */
+function isOlder(a: KubeObject, b: KubeObject): boolean {
+  return a.metadata.uid === b.metadata.uid && BigInt(a.metadata.resourceVersion ?? '0') < BigInt(b.metadata.resourceVersion ?? '0');
+}
+
 export class Cache<T extends KubeObject = KubeObject> {
   #objects = new Map<string, T>();
   readonly #listeners: ((change: Change) => void)[] = [];
@@ -36,20 +41,24 @@ export class Cache<T extends KubeObject = KubeObject> {
     return this.#objects.values();
   }
 
-  /** All there is, from a list: what is missing in it is gone. */
-  replace(objects: readonly T[]): void {
+  /** All there is of a namespace (null: of all), from a list: what is missing in it is gone. */
+  replace(objects: readonly T[], namespace: string | null): void {
     const before = this.#objects;
-    this.#objects = new Map(objects.map((object) => [keyOf(object), this.#slim(lean(object))]));
-    for (const [key, object] of this.#objects) {
+    const listed = new Map(objects.map((object) => [keyOf(object), this.#slim(lean(object))]));
+    const others = [...before].filter(([, { metadata }]) => namespace !== null && metadata.namespace !== namespace);
+    this.#objects = new Map([...others, ...listed]);
+    for (const [key, object] of listed) {
       const old = before.get(key) ?? null;
       if (old === null || old.metadata.resourceVersion !== object.metadata.resourceVersion) this.#tell({ type: old === null ? 'added' : 'changed', object, before: old });
     }
     for (const [key, object] of before) if (!this.#objects.has(key)) this.#tell({ type: 'deleted', object, before: object });
   }
 
+  /** From a watch, or what a write of one's own made of it: what is older than what is known is no news. */
   set(raw: T): void {
     const object = this.#slim(lean(raw));
     const before = this.#objects.get(keyOf(object)) ?? null;
+    if (before !== null && isOlder(object, before)) return;
     this.#objects.set(keyOf(object), object);
     this.#tell({ type: before === null ? 'added' : 'changed', object, before });
   }

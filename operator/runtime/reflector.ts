@@ -109,7 +109,7 @@ export class Reflector<T extends KubeObject> {
       version = page.metadata.resourceVersion;
     } while (next !== undefined);
     onList?.();
-    cache.replace(items);
+    cache.replace(items, namespace);
     this.#version = version;
     this.#synced();
   }
