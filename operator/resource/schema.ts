@@ -72,7 +72,9 @@ export const duration = (description: string, more: More<string> = {}): Field<st
 export const object = <F extends Fields>(description: string, fields: F, more: More<Record<string, never>> = {}): Field<ObjectOf<F>> => {
   const required = Object.entries(fields).filter(([, { json, optional: o }]) => !o && json['default'] === undefined).map(([name]) => name);
   const properties = Object.fromEntries(Object.entries(fields).map(([name, { json }]) => [name, json]));
-  return field('object', description, { ...(required.length === 0 ? {} : { required }), properties }, more as More<ObjectOf<F>>);
+  // An apiserver checks rules against the default as it stands, before the defaults inside it are filled in: so it is written out.
+  const value = more.default === undefined ? undefined : Object.fromEntries(Object.entries(properties).filter(([, json]) => json['default'] !== undefined).map(([name, json]) => [name, json['default']]));
+  return field('object', description, { ...(required.length === 0 ? {} : { required }), properties }, { ...more, ...(value === undefined ? {} : { default: value }) } as More<ObjectOf<F>>);
 };
 
 export const list = <T>(description: string, items: Field<T>, more: More<readonly T[]> & { readonly keys?: readonly string[]; readonly maxItems?: number } = {}): Field<readonly T[]> =>
