@@ -43,6 +43,7 @@ export const suites: readonly Suite[] = [
   suite('robustness/kill9', 'kill -9 under load: nothing acknowledged is lost, watchers resume without gap or duplicate', [
     'e2e/robustness/kill9/main.ts', '--kills', '40', '--seed', '1',
   ], 8),
+  suite('operator/chart', 'The chart rendered with values on and off; linted, taken, upgraded and let go of by a real apiserver', ['e2e/operator/chart/main.ts'], 6, { tools: ['helm', 'k8s', 'checks'] }),
   suite('compatibility/common-long', 'All of etcd\'s own black-box tests, those of users, roles and snapshots included', [
     'e2e/compatibility/common/main.ts',
   ], 45, { tools: ['etcd', 'etcd-suite'], long: true }),

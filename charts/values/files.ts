@@ -47,6 +47,7 @@ Installs the operator of EdgeStore, and the CustomResourceDefinition EdgeStore. 
 
 \`helm upgrade\` upgrades the CustomResourceDefinition too: it is a template, not in a \`crds/\` folder, which Helm installs once and never touches again.
 \`helm uninstall\` leaves it, and with it every EdgeStore, which goes on serving (\`crds.keep\`).
+Installed again under another name, Helm wants to be told that the CRD changes hands: \`helm install OTHER … --take-ownership\`.
 
 Everything runs under the Pod Security Standard *restricted*. A value that does not exist is refused.
 

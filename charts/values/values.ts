@@ -38,7 +38,7 @@ export const values = group('', {
     nodeSelector: texts(''),
     tolerations: kubernetes('', []),
     affinity: kubernetes('Default: the operator\'s pods rather not on one node.'),
-    topologySpreadConstraints: kubernetes('', []),
+    topologySpreadConstraints: kubernetes('A missing labelSelector selects the operator\'s pods.', []),
     podDisruptionBudget: group('', { enabled: flag('Only made with several replicas.', true) }),
   }),
 

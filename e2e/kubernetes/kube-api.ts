@@ -64,7 +64,7 @@ export class KubeApi {
     return this.json('PATCH', path, patch, 'application/merge-patch+json');
   }
 
-  remove(path: string, options: object = {}): Promise<unknown> {
+  remove(path: string, options?: object): Promise<unknown> {
     return this.json('DELETE', path, options);
   }
 
