@@ -1,30 +1,8 @@
-/**
- * What replicas exchange: records in logs. See docs/decisions and ARCHITECTURE.md for the shape of the document.
- *
- * slot         a replica's small number, 0 to 255
- * incarnation  one life of a slot on one disk: a random 32-bit number drawn when the disk is initialised
- * log          `slot.incarnation`: a Y.Doc that only its owner writes
- * stamp        (Lamport counter, log): names one transaction
- * context      for every log the highest Lamport counter that the author of a write held
- */
+/** What replicas exchange: records in logs. See docs/decisions and ARCHITECTURE.md for the shape of the document. */
+import type { Context, LogId } from '../stamp.ts';
 
-/** `slot * 2^32 + incarnation`: names a log; also the tie-break between stamps of equal Lamport counter. */
-export type LogId = number;
-export const logId = (slot: number, incarnation: number): LogId => slot * 4_294_967_296 + incarnation;
-export const slotOf = (log: LogId): number => Math.floor(log / 4_294_967_296);
-export const incarnationOf = (log: LogId): number => log % 4_294_967_296;
-export const logName = (log: LogId): string => `${slotOf(log)}.${incarnationOf(log).toString(16).padStart(8, '0')}`;
-
-export interface Stamp {
-  readonly lamport: number;
-  readonly log: LogId;
-}
-/** Total order of stamps: Lamport counter, then slot, then incarnation. */
-export const compareStamps = (a: Stamp, b: Stamp): number => a.lamport - b.lamport || a.log - b.log;
-
-export type Context = ReadonlyMap<LogId, number>;
-/** True if the author of a write with this context had seen the write `s`. */
-export const inContext = (context: Context, s: Stamp): boolean => (context.get(s.log) ?? 0) >= s.lamport;
+export { compareStamps, inContext, incarnationOf, logId, logName, slotOf } from '../stamp.ts';
+export type { Context, LogId, Stamp } from '../stamp.ts';
 
 /**
  * A key as a string with one character per byte (latin1), so that `<` is etcd's byte order and keys can be Map keys.
