@@ -13,11 +13,10 @@ export interface Expectation {
 /** By test name, `TestKVPut/NoTLS`. */
 export type Expectations = Record<string, Expectation>;
 
-/** expected.json: by target, and how the EdgeStore column came about if not from one complete run. */
+/** expected.json: by target. */
 export interface ExpectedFile {
   readonly etcd?: Expectations;
   readonly edgestore?: Expectations;
-  readonly edgestoreNote?: string;
 }
 
 const FILE = fileURLToPath(new URL('expected.json', import.meta.url));

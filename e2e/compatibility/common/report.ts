@@ -28,7 +28,6 @@ export function suitePage(expected: ExpectedFile): string {
     'Written by that command (`--report`) from `e2e/compatibility/common/expected.json`. Without `--tls`, the cases whose name',
     'ends in S (TLS between members) are left out, as they are in etcd\'s own quick run.',
     '',
-    ...(expected.edgestoreNote === undefined ? [] : [`**${expected.edgestoreNote}**`, '']),
     '| | etcd: tests | with their cases | EdgeStore: tests | with their cases |',
     '| --- | --- | --- | --- | --- |',
     ...totals,
