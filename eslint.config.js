@@ -18,6 +18,31 @@ export const layers = [
   ['admin'],
 ];
 
+/** The same for operator/, as in operator/ARCHITECTURE.md. Of the datastore it takes the host's clock and log, and the version. */
+export const operatorLayers = [
+  ['runtime', 'resource'],
+  ['desired'],
+  ['replica', 'certificates'],
+  ['scale'],
+  ['status', 'apply'],
+  ['reconcile'],
+];
+
+/** `no-restricted-imports` for one folder of operator/. */
+function operatorImports(folder) {
+  const level = operatorLayers.findIndex((line) => line.includes(folder));
+  const above = operatorLayers.slice(level).flat().filter((name) => name !== folder);
+  const message = 'Imports point one way: see operator/ARCHITECTURE.md.';
+  return ['error', {
+    patterns: [
+      ...(above.length === 0 ? [] : [{ regex: `^(\\.\\./)+(${above.join('|')})/`, message }]),
+      { regex: '^(\\.\\./)+((main|operator|health)\\.ts$|e2e/|hack/|charts/)', message },
+      { regex: '^(\\.\\./)+datastore/(?!host/)', message: 'The operator takes the host\'s clock, randomness and log from the datastore, nothing else.' },
+      { regex: '/(testing|fake)/|/testing\\.ts$|\\.(test|bench|contract)\\.ts$', message: 'Only tests import what is there for tests.' },
+    ],
+  }];
+}
+
 const DOOR = 'Only datastore/host touches the outside world: take a Host.';
 
 /** Node's modules through which time, randomness, disk and network come in. */
@@ -111,6 +136,17 @@ export default tseslint.config(
     files: [`datastore/${folder}/**/*.ts`],
     ignores: tests,
     rules: { 'no-restricted-imports': imports(folder, doors[folder] ?? []) },
+  })),
+  ...operatorLayers.flat().map((folder) => ({
+    files: [`operator/${folder}/**/*.ts`],
+    ignores: tests,
+    rules: {
+      'no-restricted-imports': operatorImports(folder),
+      'no-console': 'error',
+      'no-restricted-syntax': ['error', syntax.enum, syntax.default, syntax.now],
+      'no-restricted-globals': ['error', ...outsideGlobals],
+      'no-restricted-properties': ['error', ...outsideProperties],
+    },
   })),
   {
     files: ['**/*.ts'],

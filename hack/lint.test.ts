@@ -27,6 +27,12 @@ const cases: readonly (readonly [file: string, code: string, rule: string | null
   ['datastore/limits.ts', 'enum A { B } console.log(A.B);', 'no-restricted-syntax'],
   ['datastore/limits.ts', 'export default 1;', 'no-restricted-syntax'],
   ['datastore/limits.ts', 'Promise.resolve(1);', '@typescript-eslint/no-floating-promises'],
+  ['operator/desired/kinds.ts', "import '../scale/plan.ts';", 'no-restricted-imports'],
+  ['operator/scale/plan.ts', "import '../desired/names.ts';", null],
+  ['operator/runtime/queue.ts', "import '../resource/edgestore.ts';", 'no-restricted-imports'],
+  ['operator/reconcile/world.ts', "import '../../datastore/store/store.ts';", 'no-restricted-imports'],
+  ['operator/reconcile/world.ts', "import '../../datastore/host/host.ts';", null],
+  ['operator/scale/plan.ts', 'export const x = Date.now();', 'no-restricted-properties'],
   ['datastore/limits.ts', 'export {};\n' + '//\n'.repeat(400), 'max-lines'],
 ];
 

@@ -69,7 +69,9 @@ export class ObjectWriter {
   /** Deletes this very object. */
   async delete(resource: Resource, { metadata: { namespace, name, uid } }: KubeObject): Promise<void> {
     try {
-      await this.#client.call({ method: 'DELETE', path: pathOf(resource, namespace ?? null, name), body: { kind: 'DeleteOptions', apiVersion: 'v1', preconditions: { uid }, propagationPolicy: 'Background' } });
+      const answer = await this.#client.call({ method: 'DELETE', path: pathOf(resource, namespace ?? null, name), body: { kind: 'DeleteOptions', apiVersion: 'v1', preconditions: { uid }, propagationPolicy: 'Background' } });
+      // It goes once what holds it lets go: known at once, so that it is not deleted twice.
+      if (answer.metadata?.uid === uid) this.#cacheOf(resource)?.set(answer);
     } catch (error) {
       if (!isNotFound(error) && !isConflict(error)) throw error;
     }

@@ -28,7 +28,7 @@ export const secretText = (secret: KubeObject | undefined, key: string): string 
 export async function issueIfNeeded(store: EdgeStore, port: Port, clusterDomain: string, find: (name: string) => KubeObject | undefined, now_ms: number): Promise<Issued | null> {
   if (store.spec.tls[port].source !== 'SelfSigned') return null;
   const { name } = store.metadata;
-  const hosts = hostNames(store, clusterDomain);
+  const hosts = hostNames(store, port, clusterDomain);
   const [caName, tlsName] = [caSecretName(name, port), tlsSecretName(name, port)];
   const [caSecret, tlsSecret] = [find(caName), find(tlsName)];
   const kept = { certPem: secretText(caSecret, 'ca.crt'), keyPem: secretText(caSecret, 'ca.key') };
