@@ -41,5 +41,7 @@ export async function joinNetwork({ address, net }: Settings): Promise<void> {
   sh('ip', 'addr', 'add', `${address}/30`, 'dev', INSIDE);
   sh('ip', 'link', 'set', INSIDE, 'up');
   sh('ip', 'route', 'add', 'default', 'via', net?.hostAddress ?? '');
+  // An address that no pod has (any more) is refused at once; it would go back and forth between here and the host.
+  if (net !== undefined) sh('ip', 'route', 'add', 'unreachable', net.pods);
   writeFileSync('/proc/sys/net/ipv4/ip_forward', '1');
 }

@@ -1,6 +1,6 @@
 /** The calls that this test makes, without any retry: what was acknowledged and what was not must be plain. */
 import { Client, credentials } from '@grpc/grpc-js';
-import type { ClientDuplexStream } from '@grpc/grpc-js';
+import type { ChannelOptions, ClientDuplexStream } from '@grpc/grpc-js';
 import * as pb from '../../../datastore/api/generated/etcdserverpb/rpc.ts';
 
 interface Codec<T> {
@@ -18,12 +18,16 @@ export const EVERYTHING = { key: '\0', end: '\0' } as const;
 export class Rpc {
   readonly #client: Client;
 
-  /** @param endpoint http://host:port */
-  constructor(endpoint: string) {
+  /**
+   * @param endpoint http://host:port
+   * @param more options of the channel
+   */
+  constructor(endpoint: string, more: ChannelOptions = {}) {
     this.#client = new Client(endpoint.replace('http://', ''), credentials.createInsecure(), {
       'grpc.max_receive_message_length': -1, 'grpc.initial_reconnect_backoff_ms': 20, 'grpc.max_reconnect_backoff_ms': 100,
       // Every process of the server is reached over connections of its own.
       'grpc.use_local_subchannel_pool': 1,
+      ...more,
     });
   }
 
@@ -55,6 +59,12 @@ export class Rpc {
   }
   watch(): WatchCall {
     return this.#client.makeBidiStreamRequest('/etcdserverpb.Watch/Watch', out(pb.WatchRequest), into(pb.WatchResponse));
+  }
+  /** Waits for a connection. Rejects after `timeout_ms`. */
+  connected(timeout_ms: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#client.waitForReady(Date.now() + timeout_ms, (error) => (error === undefined ? resolve() : reject(error)));
+    });
   }
   close(): void {
     this.#client.close();
