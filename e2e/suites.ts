@@ -44,6 +44,9 @@ export const suites: readonly Suite[] = [
     'e2e/robustness/kill9/main.ts', '--kills', '40', '--seed', '1',
   ], 8),
   suite('operator/chart', 'The chart rendered with values on and off; linted, taken, upgraded and let go of by a real apiserver', ['e2e/operator/chart/main.ts'], 6, { tools: ['helm', 'k8s', 'checks'] }),
+  suite('operator/cluster', 'The image and a real cluster by themselves: same digest twice, pods of a StatefulSet under load, volumes, nothing left behind', [
+    'e2e/operator/cluster/main.ts',
+  ], 12, { tools: ['etcd', 'k8s', 'kubelet', 'cluster'], debian: ['containers'], root: true }),
   suite('compatibility/common-long', 'All of etcd\'s own black-box tests, those of users, roles and snapshots included', [
     'e2e/compatibility/common/main.ts',
   ], 45, { tools: ['etcd', 'etcd-suite'], long: true }),
