@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePorts } from '../../e2e/support/ports.ts';
 import { hasTool } from '../../e2e/tools/tools.ts';
 import { makeCgroups, removeCgroups } from './cgroups.ts';
-import { freeNetwork, linkTo, unlink } from './network.ts';
+import { linkTo, release, reserveNetwork, unlink } from './network.ts';
 import { cgroupOf } from './node.ts';
 import { childrenOf, end, identify, readPid, writePid } from './pids.ts';
 import type { ProcessId } from './pids.ts';
@@ -39,8 +39,8 @@ function checkPrograms(mode: Mode, store: StoreKind): void {
 async function newSettings(name: string, mode: Mode, store: StoreKind): Promise<Settings> {
   const folder = folderOf(name);
   if (mode === 'full') {
-    const n = freeNetwork();
-    return { name, mode, store, folder, address: nodeAddress(n), net: networks(n, name), ports: { apiserver: 6443, store: 2379, peer: 2380, controllers: 10257, scheduler: 10259 } };
+    const n = reserveNetwork();
+    return { name, mode, store, folder, address: nodeAddress(n), net: networks(n), ports: { apiserver: 6443, store: 2379, peer: 2380, controllers: 10257, scheduler: 10259 } };
   }
   const [apiserver = 0, storePort = 0, peer = 0, controllers = 0, scheduler = 0] = await freePorts(5);
   return { name, mode, store, folder, address: '127.0.0.1', ports: { apiserver, store: storePort, peer, controllers, scheduler } };
@@ -124,6 +124,7 @@ export async function down(name: string): Promise<void> {
   if (settings?.net !== undefined) {
     unlink(settings.net);
     await removeCgroups(cgroupOf(settings));
+    release(settings.net);
   }
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 }

@@ -1,5 +1,7 @@
 /** The one link between the host and a cluster's network namespace. */
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Networks, Settings } from './settings.ts';
@@ -9,11 +11,27 @@ import { sh, succeeds } from './shell.ts';
 const INSIDE = 'eth0';
 const LINK_TIMEOUT_MS = 30_000;
 
-/** The lowest N from 100 on whose 10.N.0.0/16 nothing on this host touches. */
-export function freeNetwork(): number {
+/** One folder per number in use, also by clusters of other checkouts: making a folder is what only one can succeed in. */
+const RESERVATIONS = join(tmpdir(), 'edgestore-clusters');
+
+/** Reserves the lowest N from 100 on that no cluster has and whose 10.N.0.0/16 nothing on this host touches. `release` gives it back. */
+export function reserveNetwork(): number {
+  mkdirSync(RESERVATIONS, { recursive: true });
   const used = `${sh('ip', '-4', '-o', 'addr')}\n${sh('ip', '-4', 'route', 'show', 'table', 'all')}`;
-  for (let n = 100; n < 251; n++) if (!new RegExp(`\\b10\\.${n}\\.`).test(used)) return n;
-  throw new Error('no free network 10.100.0.0/16 to 10.250.0.0/16');
+  for (let n = 100; n < 251; n++) {
+    if (new RegExp(`\\b10\\.${n}\\.`).test(used)) continue;
+    try {
+      mkdirSync(join(RESERVATIONS, String(n)));
+      return n;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
+  throw new Error(`no free network 10.100.0.0/16 to 10.250.0.0/16; what no cluster has any more may be removed from ${RESERVATIONS}`);
+}
+
+export function release(net: Networks): void {
+  rmSync(join(RESERVATIONS, String(net.number)), { recursive: true, force: true });
 }
 
 /** On the host: makes the link, its other end in the network namespace of `pid`, and the route to pods and services. */

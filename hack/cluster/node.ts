@@ -16,7 +16,7 @@ export const METRICS_PORT = 4443;
 const CNI_PLUGINS = '/usr/lib/cni';
 
 /** The cgroup that all pods live under. */
-export const cgroupOf = (settings: Settings): string => `/edgestore-${settings.name}`;
+export const cgroupOf = (settings: Settings): string => `/edgestore-${settings.net?.number}`;
 
 const containerdConfig = ({ folder }: Settings): string => `version = 2
 root = "${folder}/containerd"

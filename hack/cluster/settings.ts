@@ -19,6 +19,8 @@ export interface Settings {
 }
 
 export interface Networks {
+  /** N: no two clusters of this machine have the same (network.ts). */
+  readonly number: number;
   /** All of it, for the host's route. */
   readonly all: string;
   readonly pods: string;
@@ -44,14 +46,15 @@ export function folderOf(name: string): string {
 }
 
 /** The networks number `n` (1 to 250): 10.N.0.0/17 for pods, 10.N.128.0/18 for services, the last four addresses for the link. */
-export const networks = (n: number, name: string): Networks => ({
+export const networks = (n: number): Networks => ({
+  number: n,
   all: `10.${n}.0.0/16`,
   pods: `10.${n}.0.0/17`,
   services: `10.${n}.128.0/18`,
   dnsService: `10.${n}.128.10`,
   metricsService: `10.${n}.128.11`,
   hostAddress: `10.${n}.255.1`,
-  hostDevice: `es-${name}`,
+  hostDevice: `es-${n}`,
 });
 
 export const nodeAddress = (n: number): string => `10.${n}.255.2`;

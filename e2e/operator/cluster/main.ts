@@ -24,6 +24,7 @@ const network = hostNetwork();
 const from = Date.now();
 let cluster = await RealCluster.start(values.name, values.keep);
 const { folder } = cluster.settings;
+let number = cluster.settings.net?.number ?? 0;
 console.log(`cluster ready after ${((Date.now() - from) / 1000).toFixed(1)} s`);
 const namespace = 'default';
 const store = new Store(cluster, namespace, 'es');
@@ -81,12 +82,13 @@ try {
   await steps.run('a cluster whose supervisor is killed leaves nothing running; up starts over, down removes it all', async () => {
     const { pid } = JSON.parse(readFileSync(join(folder, 'supervisor.pid'), 'utf8')) as { pid: number };
     process.kill(pid, 'SIGKILL');
-    await until('no process, device or mount is left', 30, async () => (await traces(values.name, folder)).filter((line) => line !== folder && !line.startsWith('/sys/')).length === 0);
+    await until('no process, device or mount is left', 30, async () => (await traces(number, folder)).filter((line) => line !== folder && !line.startsWith('/sys/')).length === 0);
     cluster.api.close();
     cluster = await RealCluster.start(values.name, true);
+    number = cluster.settings.net?.number ?? 0;
     await cluster.kubectl(['get', 'nodes']);
     await down(values.name);
-    const left = await traces(values.name, folder);
+    const left = await traces(number, folder);
     expect(left.length === 0, `left behind:\n${left.join('\n')}`);
     expect(hostNetwork() === network, `the host had ${network}, has ${hostNetwork()}`);
   });
