@@ -47,6 +47,9 @@ export const suites: readonly Suite[] = [
   suite('operator/cluster', 'The image and a real cluster by themselves: same digest twice, pods of a StatefulSet under load, volumes, nothing left behind', [
     'e2e/operator/cluster/main.ts',
   ], 12, { tools: ['etcd', 'k8s', 'kubelet', 'cluster'], debian: ['containers'], root: true }),
+  suite('operator/monitoring', 'Every expression of the dashboards and alerts, answered by a Prometheus that scraped three replicas under load and the operator', [
+    'e2e/operator/monitoring/main.ts',
+  ], 6, { tools: ['k8s', 'checks'], debian: ['monitoring'] }),
   suite('compatibility/common-long', 'All of etcd\'s own black-box tests, those of users, roles and snapshots included', [
     'e2e/compatibility/common/main.ts',
   ], 45, { tools: ['etcd', 'etcd-suite'], long: true }),

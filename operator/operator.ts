@@ -79,6 +79,10 @@ export async function runOperator(settings: OperatorSettings): Promise<number> {
     },
   });
   metrics.maxWorkers.set({ controller: CONTROLLER }, settings.workers);
+  // Shown before the first of them happens, so that its rate can be seen.
+  metrics.reconcileErrors.inc({ controller: CONTROLLER }, 0);
+  for (const outcome of ['ok', 'refused', 'unreachable']) metrics.replicaRequests.inc({ outcome }, 0);
+  for (const result of ['done', 'cancelled']) metrics.drains.inc({ result }, 0);
 
   let synced = false;
   const health = await serveHealth(settings.listen, {

@@ -58,7 +58,7 @@ export const alerts: readonly Alert[] = [
   },
   {
     name: 'OnlyOneCopy', severity: 'critical', of: 'replicas', for: '1m',
-    value: `min by (${REPLICA}) (edgestore_replication_lag_seconds)`, condition: '> 300',
+    value: 'edgestore_single_copy_seconds', condition: '> 300',
     summary: 'Acknowledged writes are on one disk only.',
     description: `No other replica holds writes that ${WHICH} acknowledged {{ $value | humanizeDuration }} ago. If its disk is lost now, so are they.`,
   },
@@ -100,7 +100,7 @@ export const alerts: readonly Alert[] = [
   },
   {
     name: 'ScaleInBlocked', severity: 'warning', of: 'operator', for: '15m',
-    value: 'edgestore_operator_condition{type="ScaleInBlocked"}', condition: '== 1',
+    value: 'edgestore_resource_condition{type="ScaleInBlocked"}', condition: '== 1',
     summary: 'A replica that is to be removed cannot be drained.',
     description: 'The EdgeStore {{ $labels.namespace }}/{{ $labels.name }} is to have fewer replicas, and the one that leaves holds something that not every other holds on its disk yet. Its pod stays; nothing is lost.',
   },

@@ -5,29 +5,27 @@ import { lines, number, table } from './panel.ts';
 const OF = 'namespace=~"$namespace"';
 const RATE = '[$__rate_interval]';
 /** How many resources have a condition with that value; 0 rather than nothing. */
-const having = (type: string, value: 0 | 1): string => `sum(edgestore_operator_condition{${OF}, type="${type}"} == bool ${value})`;
+const having = (type: string, value: 0 | 1): string => `sum(edgestore_resource_condition{${OF}, type="${type}"} == bool ${value})`;
 const p99 = (metric: string, by: string): string => `histogram_quantile(0.99, sum by (${by}, le) (rate(${metric}_bucket${RATE})))`;
 
 export const operator: Dashboard = {
   uid: 'edgestore-operator',
   title: 'EdgeStore / Operator',
   description: 'The EdgeStore resources of a cluster, and the operator that looks after them.',
-  variables: [{ name: 'namespace', label: 'Namespace', query: 'label_values(edgestore_operator_replicas_desired, namespace)', several: true }],
+  variables: [{ name: 'namespace', label: 'Namespace', query: 'label_values(edgestore_resource_replicas, namespace)', several: true }],
   rows: [
     {
       title: 'EdgeStores',
       panels: [
-        number('EdgeStores', 'none', 'Resources.', `count(edgestore_operator_replicas_desired{${OF}})`),
+        number('EdgeStores', 'none', 'Resources.', `count(edgestore_resource_replicas{${OF}, state="desired"})`),
         number('Not available', 'none', 'Resources of which no replica serves.', having('Available', 0), { limits: [1, 1] }),
         number('Degraded', 'none', 'Resources that are not as they should be.', having('Degraded', 1), { limits: [1, 1] }),
         number('Not synced', 'none', 'Resources of which some replica is behind.', having('Synced', 0), { limits: [1, 2] }),
         number('Scale-in blocked', 'none', 'Resources of which a replica cannot be drained.', having('ScaleInBlocked', 1), { limits: [1, 1] }),
-        number('Draining', 'none', 'Replicas that are being taken out: one at a time in each EdgeStore.', `sum(edgestore_operator_draining{${OF}})`),
-        lines('Replicas', 'none', 'Wanted, and serving.', {
-          '{{namespace}}/{{name}} wanted': `edgestore_operator_replicas_desired{${OF}}`, '{{namespace}}/{{name}} serving': `edgestore_operator_replicas_ready{${OF}}`,
-        }),
-        table('Conditions', 'none', '1: the condition is true.', `edgestore_operator_condition{${OF}}`),
-        lines('Phases', 'none', 'EdgeStores by phase.', { '{{phase}}': 'sum by (phase) (edgestore_operator_edgestores)' }),
+        number('Draining', 'none', 'Replicas that are being taken out: one at a time in each EdgeStore.', `sum(edgestore_resource_draining{${OF}})`),
+        lines('Replicas', 'none', 'Wanted, pods that exist, and those that serve.', { '{{namespace}}/{{name}} {{state}}': `edgestore_resource_replicas{${OF}}` }),
+        table('Conditions', 'none', '1: the condition is true.', `edgestore_resource_condition{${OF}}`),
+        lines('Phases', 'none', 'EdgeStores by phase.', { '{{phase}}': 'sum by (phase) (edgestore_resources)' }),
       ],
     },
     {

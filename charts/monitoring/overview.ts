@@ -23,7 +23,7 @@ export const overview: Dashboard = {
         number('Replicas not serving', 'none', 'Replicas that run and do not answer clients: they are catching up, draining, or have an alarm.', `sum(1 - etcd_server_has_leader{${OF}})`, { limits: [1, 2] }),
         number('Links down', 'none', 'Links between replicas that do not stand. What is written meanwhile is told when they stand again.', `sum(1 - edgestore_peer_connected{${OF}})`, { limits: [1, 2] }),
         number('Furthest behind', 's', 'Age of the oldest write, anywhere, that some replica does not hold on its disk yet.', `max(edgestore_replication_lag_seconds{${OF}})`, { limits: [10, 60] }),
-        number('In one place only', 's', 'Age of the oldest write that no other replica holds on its disk: what the loss of one disk would lose.', `max(min by (namespace, job, instance) (edgestore_replication_lag_seconds{${OF}}))`, { limits: [60, 300] }),
+        number('In one place only', 's', 'Age of the oldest write that no other replica holds on its disk: what the loss of one disk would lose.', `max(edgestore_single_copy_seconds{${OF}})`, { limits: [60, 300] }),
         number('Different contents', 'none', 'Comparisons that found replicas with the same history and different contents. Must be 0.', `sum(edgestore_digest_mismatch_total{${OF}})`, { limits: [1, 1] }),
       ],
     },
@@ -52,7 +52,12 @@ export const overview: Dashboard = {
         lines('Transactions not acknowledged', 'short', 'Own transactions that the peer has not reported as durable.', { '{{instance}} → {{peer}}': `edgestore_replication_unacked_ops{${OF}}` }),
         lines('Links that stand', 'none', '1: the link stands.', { '{{instance}} → {{peer}}': `edgestore_peer_connected{${OF}}` }, { max: 1 }),
         lines('Sent to replicas', 'Bps', 'Every write goes to every replica.', { '{{instance}}': `sum by (instance) (rate(etcd_network_peer_sent_bytes_total{${OF}}${RATE}))` }),
-        lines('Beaten writes', 'ops', 'Concurrent writes to a key of which one was beaten, by the rule that decided.', { '{{rule}}': `sum by (rule) (rate(edgestore_merge_conflicts_total{${OF}}${RATE}))` }),
+        lines('Until visible elsewhere, 99th percentile', 's', 'From a write\'s commit at another replica until it was visible here.', { '{{instance}}': p99('edgestore_convergence_seconds') }, { limits: [1, 10] }),
+        lines('Beaten writes', 'ops', 'Concurrent writes to a key of which one was beaten: by the kind of the object, and the rule that decided.', {
+          '{{kind}} {{rule}}': `sum by (kind, rule) (rate(edgestore_merge_conflicts_total{${OF}}${RATE}))`,
+        }),
+        lines('In one place only', 'short', 'Own transactions that no other replica holds on its disk.', { '{{instance}}': `edgestore_single_copy_ops{${OF}}` }),
+        lines('Deletions that are kept', 'short', 'Until every replica holds them.', { '{{instance}}': `edgestore_tombstones{${OF}}` }),
       ],
     },
     {

@@ -80,6 +80,8 @@ export const replica: Dashboard = {
         lines('Round trip', 's', 'Last round trip to the peer.', byPeer('edgestore_peer_round_trip_seconds')),
         lines('Clock', 's', 'How far the peer\'s wall clock is from this one\'s, either way. Clocks order nothing; people compare logs.', { '{{peer}}': `abs(edgestore_clock_skew_seconds{${OF}})` }, { limits: [1, 60] }),
         lines('Lag', 's', 'Age of the oldest own write that the peer has not reported as durable.', byPeer('edgestore_replication_lag_seconds'), { limits: [10, 60] }),
+        lines('Until visible here', 's', 'From a write\'s commit at another replica until it was visible here.', quantiles('edgestore_convergence_seconds')),
+        lines('What may be forgotten', 's', 'Age of the oldest own write that not every replica is known to hold: what is younger cannot be forgotten.', { age: `edgestore_gc_frontier_age_seconds{${OF}}` }, { limits: [3_600, 86_400] }),
         lines('Own writes not acknowledged', 'bytes', 'Bytes of own transactions that the peer has not reported as durable.', byPeer('edgestore_replication_unacked_bytes')),
         lines('Waiting to be sent', 'bytes', 'Bytes given to the link. A queue that does not drain is dropped, and anti-entropy brings what was in it.', byPeer('edgestore_peer_buffered_bytes')),
         lines('Frames', 'ops', 'Pushed to peers and by them; duplicate: brought nothing new; gap: an earlier one was missing.', {

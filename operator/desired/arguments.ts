@@ -36,6 +36,8 @@ export function clientArgs(store: EdgeStore, domain: string, home: string, token
     `--listen-peer-urls=${peerScheme(store)}://0.0.0.0:${PEER_PORT}`,
     `--initial-advertise-peer-urls=${url}`,
     `--listen-metrics-urls=http://0.0.0.0:${METRICS_PORT}`,
+    // How long calls take is what clients feel, and what an alert is for.
+    '--metrics=extensive',
     // Some members first, so that one that joins has somebody to ask; then the replica itself.
     `--initial-cluster=$(CLUSTER_PEERS),${POD}=${url}`,
     '--initial-cluster-state=$(CLUSTER_STATE)',

@@ -8,7 +8,9 @@ export function monitor(store: EdgeStore): Wanted | null {
   const { name, namespace } = store.metadata;
   const { enabled, kind, interval, labels } = store.spec.monitoring;
   if (!enabled) return null;
-  const endpoint = { port: 'metrics', interval, path: '/metrics', scheme: 'http' };
+  // By its name a person knows a replica; the address changes with the pod.
+  const relabelings = [{ sourceLabels: ['__meta_kubernetes_pod_name'], targetLabel: 'instance' }];
+  const endpoint = { port: 'metrics', interval, path: '/metrics', scheme: 'http', relabelings };
   const metadata = labels === undefined ? {} : { labels };
   return kind === 'PodMonitor'
     ? owned(store, kinds.podMonitor, name, { spec: { selector: { matchLabels: selectorLabels(name) }, podMetricsEndpoints: [endpoint] } }, metadata)

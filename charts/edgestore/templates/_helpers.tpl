@@ -21,9 +21,9 @@
 {{- printf "%s-%s" .Release.Namespace (include "edgestore.fullname" .) -}}
 {{- end }}
 
-{{- /* Of the operator's pods, and of no others. */ -}}
+{{- /* Of the operator's pods, and of no others. The name is fixed: NetworkPolicies of EdgeStores let the operator in by it. */ -}}
 {{- define "edgestore.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "edgestore.name" . }}-operator
+app.kubernetes.io/name: edgestore-operator
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
@@ -34,7 +34,7 @@ app.kubernetes.io/component: operator
 {{- end }}
 
 {{- define "edgestore.testLabels" -}}
-app.kubernetes.io/name: {{ include "edgestore.name" . }}-test
+app.kubernetes.io/name: edgestore-test
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: test
 {{ include "edgestore.releaseLabels" . }}
