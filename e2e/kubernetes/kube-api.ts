@@ -64,6 +64,11 @@ export class KubeApi {
     return this.json('PATCH', path, patch, 'application/merge-patch+json');
   }
 
+  /** Strategic merge patch: elements of lists by their merge keys. Not for custom resources. */
+  patchStrategic(path: string, patch: object): Promise<unknown> {
+    return this.json('PATCH', path, patch, 'application/strategic-merge-patch+json');
+  }
+
   remove(path: string, options?: object): Promise<unknown> {
     return this.json('DELETE', path, options);
   }
