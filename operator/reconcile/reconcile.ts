@@ -226,6 +226,7 @@ export class Reconciler {
     const rollout = planRollout({
       templateChanges: live !== null && live.template !== templateHash(input(0)),
       live: live?.rollout ?? null,
+      replicas: live?.replicas ?? 0,
       pods: [...pods].filter(([ordinal]) => ordinal < replicas).map(([ordinal, pod]) => ({
         ordinal,
         revision: pod.metadata.labels?.['controller-revision-hash'] ?? '',

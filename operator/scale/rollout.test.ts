@@ -4,7 +4,7 @@ import type { RolloutInput, RolloutPod } from './rollout.ts';
 
 const live = { partition: 256, currentRevision: 'a', updateRevision: 'b', observed: true };
 const pod = (ordinal: number, revision: string, more: Partial<RolloutPod> = {}): RolloutPod => ({ ordinal, revision, ready: true, caughtUp: true, ...more });
-const plan = (pods: readonly RolloutPod[], more: Partial<RolloutInput> = {}) => planRollout({ templateChanges: false, live, pods, draining: false, ...more });
+const plan = (pods: readonly RolloutPod[], more: Partial<RolloutInput> = {}) => planRollout({ templateChanges: false, live, replicas: pods.length, pods, draining: false, ...more });
 
 test('a change of the template replaces nothing by itself', () => expect(plan([pod(0, 'a')], { templateChanges: true }).partition).toBe(256));
 test('the highest goes first', () => expect(plan([pod(0, 'a'), pod(1, 'a'), pod(2, 'a')])).toEqual({ partition: 2, updating: true, waiting: null }));
@@ -13,6 +13,9 @@ test('the next only when the one before has caught up, not merely started', () =
   expect(plan([pod(0, 'a'), pod(1, 'a'), pod(2, 'b', { ready: false, caughtUp: false })], at2)).toMatchObject({ partition: 2, waiting: expect.stringContaining('replica 2') });
   expect(plan([pod(0, 'a'), pod(1, 'a'), pod(2, 'b', { caughtUp: false })], at2)).toMatchObject({ partition: 2, waiting: expect.stringContaining('replica 2') });
   expect(plan([pod(0, 'a'), pod(1, 'a'), pod(2, 'b')], at2)).toMatchObject({ partition: 1, waiting: null });
+});
+test('one that is gone and not back yet is waited for', () => {
+  expect(plan([pod(0, 'a'), pod(1, 'a')], { replicas: 3, live: { ...live, partition: 2 } })).toMatchObject({ partition: 2, waiting: expect.stringContaining('replica 2') });
 });
 test('a broken update stops after one replica; taking it back replaces that one', () => {
   const broken = [pod(0, 'a'), pod(1, 'a'), pod(2, 'b', { ready: false, caughtUp: false })];

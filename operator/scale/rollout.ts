@@ -24,6 +24,9 @@ export interface RolloutInput {
     /** The controller has seen the last change of the StatefulSet. */
     readonly observed: boolean;
   } | null;
+  /** How many the StatefulSet has. */
+  readonly replicas: number;
+  /** Those that exist: one that is being replaced may be missing. */
   readonly pods: readonly RolloutPod[];
   /** A replica is being drained: two should not be away at once. */
   readonly draining: boolean;
@@ -36,7 +39,7 @@ export interface Rollout {
   readonly waiting: string | null;
 }
 
-export function planRollout({ templateChanges, live, pods, draining }: RolloutInput): Rollout {
+export function planRollout({ templateChanges, live, replicas, pods, draining }: RolloutInput): Rollout {
   if (live === null || templateChanges) return { partition: PARTITION_ALL, updating: live !== null, waiting: null };
   if (!live.observed) return { partition: live.partition, updating: live.partition < PARTITION_ALL, waiting: null };
   const outdated = pods.filter((pod) => pod.revision !== live.updateRevision);
@@ -47,6 +50,9 @@ export function planRollout({ templateChanges, live, pods, draining }: RolloutIn
   }
   const next = outdated.reduce((a, b) => (b.ordinal > a.ordinal ? b : a));
   const hold = (waiting: string): Rollout => ({ partition: Math.max(next.ordinal + 1, Math.min(live.partition, PARTITION_ALL)), updating: true, waiting });
+  for (let ordinal = next.ordinal + 1; ordinal < replicas; ordinal++) {
+    if (!pods.some((pod) => pod.ordinal === ordinal)) return hold(`replica ${ordinal} is being replaced`);
+  }
   const behind = pods.find((pod) => pod.revision === live.updateRevision && !(pod.ready && pod.caughtUp));
   if (behind !== undefined) return hold(`replica ${behind.ordinal} has been updated and has not caught up yet`);
   // One that does not serve loses nothing by being replaced: it may be what the update mends.
