@@ -1,4 +1,5 @@
 /** Writes the objects of an EdgeStore: what differs, and nothing that belongs to somebody else. Takes away what is not wanted any more. */
+import { kinds } from '../desired/kinds.ts';
 import type { Wanted } from '../desired/kinds.ts';
 import type { EdgeStore } from '../resource/edgestore.ts';
 import type { Applier } from '../runtime/apply.ts';
@@ -49,13 +50,13 @@ export class ObjectWriter {
       const { object: made, result } = await this.#applier.apply(resource, versioned, live);
       if (result === 'applied') {
         if (cache === null) this.#unwatched.set(`${resource.plural}/${key}`, made);
-        else cache.set(made);
+        else cache.learn(made);
       }
       return null;
     } catch (error) {
       if (!(error instanceof ApiError) || isConflict(error) || error.status === 429 || error.status >= 500) throw error;
       // The kind itself is unknown: an extension that is not installed.
-      if (cache === null && error.status === 404) return { reason: 'KindMissing', message: `the cluster has no ${resource.kind} (${resource.group}): not made` };
+      if (cache === null && error.status === 404) return resource.group === kinds.podMonitor.group ? null : { reason: 'KindMissing', message: `the cluster has no ${resource.kind} (${resource.group}): not made` };
       return { reason: 'ApplyFailed', message: `${resource.kind} ${object.metadata.name}: ${error.message}` };
     }
   }
@@ -71,7 +72,7 @@ export class ObjectWriter {
     try {
       const answer = await this.#client.call({ method: 'DELETE', path: pathOf(resource, namespace ?? null, name), body: { kind: 'DeleteOptions', apiVersion: 'v1', preconditions: { uid }, propagationPolicy: 'Background' } });
       // It goes once what holds it lets go: known at once, so that it is not deleted twice.
-      if (answer.metadata?.uid === uid) this.#cacheOf(resource)?.set(answer);
+      if (answer.metadata?.uid === uid && answer.metadata.deletionTimestamp !== undefined) this.#cacheOf(resource)?.learn(answer);
     } catch (error) {
       if (!isNotFound(error) && !isConflict(error)) throw error;
     }

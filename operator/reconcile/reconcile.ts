@@ -288,7 +288,7 @@ export class Reconciler {
     const { name, namespace, resourceVersion } = store.metadata;
     if (canonical(status) !== canonical(store.status ?? {})) {
       const written = await applier.force(kinds.edgestore, { apiVersion: API_VERSION, kind: KIND, metadata: { name, namespace, resourceVersion }, status }, 'status');
-      world.edgestores.set(written);
+      world.edgestores.learn(written);
     }
     for (const { type, reason, note } of story) events.record(asObject(store), { type, reason, note, action: 'Reconcile' });
   }

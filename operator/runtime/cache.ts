@@ -15,10 +15,14 @@ function isOlder(a: KubeObject, b: KubeObject): boolean {
   return a.metadata.uid === b.metadata.uid && BigInt(a.metadata.resourceVersion ?? '0') < BigInt(b.metadata.resourceVersion ?? '0');
 }
 
+const GONE_KEPT = 2_000;
+
 export class Cache<T extends KubeObject = KubeObject> {
   #objects = new Map<string, T>();
   readonly #listeners: ((change: Change) => void)[] = [];
   readonly #slim: (object: T) => T;
+  /** Uids of what has been deleted lately. */
+  readonly #gone = new Set<string>();
 
   /** @param slim drops what need not be kept */
   constructor(slim: (object: T) => T = (object) => object) {
@@ -54,7 +58,12 @@ export class Cache<T extends KubeObject = KubeObject> {
     for (const [key, object] of before) if (!this.#objects.has(key)) this.#tell({ type: 'deleted', object, before: object });
   }
 
-  /** From a watch, or what a write of one's own made of it: what is older than what is known is no news. */
+  /** What a write of one's own made of it. The watch may have told of its deletion already. */
+  learn(raw: T): void {
+    if (!this.#gone.has(raw.metadata.uid ?? '')) this.set(raw);
+  }
+
+  /** From a watch: what is older than what is known is no news. */
   set(raw: T): void {
     const object = this.#slim(lean(raw));
     const before = this.#objects.get(keyOf(object)) ?? null;
@@ -63,8 +72,11 @@ export class Cache<T extends KubeObject = KubeObject> {
     this.#tell({ type: before === null ? 'added' : 'changed', object, before });
   }
 
+  /** From a watch. */
   delete(raw: T): void {
     const before = this.#objects.get(keyOf(raw)) ?? null;
+    this.#gone.add(raw.metadata.uid ?? '');
+    if (this.#gone.size > GONE_KEPT) this.#gone.delete(this.#gone.values().next().value as string);
     this.#objects.delete(keyOf(raw));
     // The last state of the object, as the watch gives it: what it was when it went.
     this.#tell({ type: 'deleted', object: this.#slim(lean(raw)), before });

@@ -98,6 +98,16 @@ test('what is older than a write of one\'s own is no news; the same name with an
   expect(cache.get('n/a')?.metadata.uid).toBe('other');
 });
 
+test('an answer to a write of one\'s own that comes after the deletion brings nothing back', () => {
+  const cache = new Cache();
+  cache.set(object('a', 1));
+  cache.delete(object('a', 3));
+  cache.learn(object('a', 2));
+  expect(cache.size).toBe(0);
+  cache.learn(object('a', 4, 'another'));
+  expect(cache.size).toBe(1);
+});
+
 test('a list of one namespace says nothing about another', () => {
   const cache = new Cache();
   cache.set({ metadata: { name: 'x', namespace: 'm', uid: 'x', resourceVersion: '1' } });
