@@ -40,6 +40,12 @@ export const suites: readonly Suite[] = [
   suite('robustness/bad-input', 'Requests, bytes, flags, folders and disks that are not as they should be: a clear error each, nothing lost', [
     'e2e/robustness/bad-input/main.ts',
   ], 5),
+  suite('robustness/partitions', 'Links that are cut, one-way, flapping, slow, and kill -9: nothing acknowledged is lost, replicas end equal, watchers miss nothing', [
+    'e2e/robustness/partitions/main.ts', '--seconds', '75', '--seed', '1',
+  ], 8),
+  suite('robustness/unattached', 'What others overwrite leaves a replica without clients where it was', [
+    'e2e/robustness/unattached/main.ts', '--overwrites', '120000', '--warm', '30000',
+  ], 6, { tools: ['etcd'] }),
   suite('robustness/kill9', 'kill -9 under load: nothing acknowledged is lost, watchers resume without gap or duplicate', [
     'e2e/robustness/kill9/main.ts', '--kills', '40', '--seed', '1',
   ], 8),
@@ -54,6 +60,8 @@ export const suites: readonly Suite[] = [
     'e2e/compatibility/common/main.ts',
   ], 45, { tools: ['etcd', 'etcd-suite'], long: true }),
   suite('robustness/kill9-long', 'The same 200 times', ['e2e/robustness/kill9/main.ts', '--kills', '200'], 30, { long: true }),
+  suite('robustness/partitions-long', 'The same among five replicas, 30 min', ['e2e/robustness/partitions/main.ts', '--seconds', '1800', '--replicas', '5'], 45, { long: true }),
+  suite('robustness/unattached-long', 'The same with a million overwrites', ['e2e/robustness/unattached/main.ts'], 40, { tools: ['etcd'], long: true }),
   suite('kubernetes/soak-long', 'The same beside etcd, 16 min and 1,000 pods, with the cache consistency checker having run', [
     'e2e/kubernetes/soak/main.ts', '--minutes', '16',
   ], 60, { tools: ['etcd', 'k8s', 'kwok'], long: true }),

@@ -1,5 +1,5 @@
 /** One EdgeStore on a real cluster, as a person sees it: the resource, its pods, its replicas' own answers. */
-import { Rpc } from '../robustness/kill9/rpc.ts';
+import { Rpc } from '../robustness/shared/rpc.ts';
 import type { KubeObject } from '../kubernetes/kube-api.ts';
 import { expect } from './steps.ts';
 import { until } from './real-cluster.ts';

@@ -46,3 +46,20 @@ test('a cut breaks connections and lets none through until healed', async () => 
   assert.equal(await roundTrip(proxy.port, 'kept'), 'kept');
   await proxy.stop();
 });
+
+test('a direction that is held up loses nothing, and a slow one takes its time', async () => {
+  const proxy = await TcpProxy.start(port);
+  proxy.back.held = true;
+  let done = false;
+  const answer = roundTrip(proxy.port, 'x').finally(() => (done = true));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(done, false);
+  proxy.back.held = false;
+  assert.equal(await answer, 'x');
+  proxy.forth.bytesPerSecond = 1_000_000;
+  const started = performance.now();
+  const text = 'x'.repeat(200_000);
+  assert.equal(await roundTrip(proxy.port, text), text);
+  assert.ok(performance.now() - started >= 180);
+  await proxy.stop();
+});

@@ -1,8 +1,8 @@
 /** Something of everything that replicas measure: calls of each kind, watches, leases, the same keys at several replicas at once. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as pb from '../../../datastore/api/generated/etcdserverpb/rpc.ts';
-import { EVERYTHING, Rpc } from '../../robustness/kill9/rpc.ts';
-import type { WatchCall } from '../../robustness/kill9/rpc.ts';
+import { EVERYTHING, Rpc } from '../../robustness/shared/rpc.ts';
+import type { WatchCall } from '../../robustness/shared/rpc.ts';
 
 export class Load implements AsyncDisposable {
   private readonly clients: readonly Rpc[];

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as pb from '../../../datastore/api/generated/etcdserverpb/rpc.ts';
-import { Rpc } from '../../robustness/kill9/rpc.ts';
+import { Rpc } from '../../robustness/shared/rpc.ts';
 import { prefixEnd } from '../store.ts';
 
 interface Known {

@@ -1,6 +1,6 @@
 /** Writes at one replica, one request after the other, for as long as the replica is there. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Rpc } from '../../robustness/kill9/rpc.ts';
+import { Rpc } from '../../robustness/shared/rpc.ts';
 import type { Ledger } from './ledger.ts';
 import type { Meter } from './meter.ts';
 

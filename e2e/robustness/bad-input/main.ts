@@ -15,7 +15,7 @@ import { edgestoreCluster, edgestoreMain } from '../../support/edgestore.ts';
 import { freePort } from '../../support/ports.ts';
 import { run } from '../../support/process.ts';
 import { TempDir } from '../../support/temp.ts';
-import { Rpc } from '../kill9/rpc.ts';
+import { Rpc } from '../shared/rpc.ts';
 
 const results: Result[] = [];
 

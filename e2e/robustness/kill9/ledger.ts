@@ -3,8 +3,8 @@
  * thing after the other, so what a key may be is known exactly: its last acknowledged state, or what unanswered writes since then would make it.
  */
 import type { RangeResponse } from '../../../datastore/api/generated/etcdserverpb/rpc.ts';
-import { EVERYTHING } from './rpc.ts';
-import type { Rpc } from './rpc.ts';
+import { EVERYTHING } from '../shared/rpc.ts';
+import type { Rpc } from '../shared/rpc.ts';
 
 export interface Acked {
   readonly key: string;

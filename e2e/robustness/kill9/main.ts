@@ -15,7 +15,7 @@ import { etcdCluster } from '../../support/etcd.ts';
 import { TempDir } from '../../support/temp.ts';
 import { Random } from '../../compatibility/differential/random.ts';
 import { Ledger } from './ledger.ts';
-import { EVERYTHING, Rpc } from './rpc.ts';
+import { EVERYTHING, Rpc } from '../shared/rpc.ts';
 import { verifyHistory, verifyPast, verifyWatcher } from './verify.ts';
 import { Watcher } from './watcher.ts';
 import type { Interest } from './watcher.ts';

@@ -1,7 +1,7 @@
 import type { Random } from '../../compatibility/differential/random.ts';
 import type { Ledger } from './ledger.ts';
-import { EVERYTHING } from './rpc.ts';
-import type { Rpc } from './rpc.ts';
+import { EVERYTHING } from '../shared/rpc.ts';
+import type { Rpc } from '../shared/rpc.ts';
 import { covers } from './watcher.ts';
 import type { Event, Watcher } from './watcher.ts';
 

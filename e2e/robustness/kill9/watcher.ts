@@ -1,7 +1,7 @@
 import * as pb from '../../../datastore/api/generated/etcdserverpb/rpc.ts';
 import type { Random } from '../../compatibility/differential/random.ts';
 import type { Ledger } from './ledger.ts';
-import type { Rpc, WatchCall } from './rpc.ts';
+import type { Rpc, WatchCall } from '../shared/rpc.ts';
 
 export interface Event {
   readonly revision: number;

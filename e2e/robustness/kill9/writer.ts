@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../../compatibility/differential/random.ts';
 import type { Ledger } from './ledger.ts';
-import type { Rpc } from './rpc.ts';
+import type { Rpc } from '../shared/rpc.ts';
 
 /** One process of the server, from its readiness to its end. */
 export interface Session {
