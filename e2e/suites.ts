@@ -50,9 +50,12 @@ export const suites: readonly Suite[] = [
     'e2e/robustness/kill9/main.ts', '--kills', '40', '--seed', '1',
   ], 8),
   suite('operator/chart', 'The chart rendered with values on and off; linted, taken, upgraded and let go of by a real apiserver', ['e2e/operator/chart/main.ts'], 6, { tools: ['helm', 'k8s', 'checks'] }),
+  suite('operator/minimal', 'On a real cluster: helm install, the minimal sample, an apiserver on it, helm test, scaling in and out while everybody writes', [
+    'e2e/operator/minimal/main.ts',
+  ], 15, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm', 'kwok'], debian: ['containers'], root: true }),
   suite('operator/cluster', 'The image and a real cluster by themselves: same digest twice, pods of a StatefulSet under load, volumes, nothing left behind', [
     'e2e/operator/cluster/main.ts',
-  ], 12, { tools: ['etcd', 'k8s', 'kubelet', 'cluster'], debian: ['containers'], root: true }),
+  ], 12, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'kwok'], debian: ['containers'], root: true }),
   suite('operator/monitoring', 'Every expression of the dashboards and alerts, answered by a Prometheus that scraped three replicas under load and the operator', [
     'e2e/operator/monitoring/main.ts',
   ], 6, { tools: ['k8s', 'checks'], debian: ['monitoring'] }),
