@@ -39,11 +39,15 @@ function inCluster(clock: Clock): Connection {
   };
 }
 
-async function fromKubeconfig(path: string): Promise<Connection> {
+async function fromKubeconfig(path: string, context: string): Promise<Connection> {
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
   if (path === '') config.loadFromDefault();
   else config.loadFromFile(path);
+  if (context !== '') {
+    if (config.getContextObject(context) === null) throw new Error(`${path === '' ? 'the kubeconfig' : path} has no context "${context}"`);
+    config.setCurrentContext(context);
+  }
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw new Error(`${path === '' ? 'the kubeconfig' : path} names no cluster: it needs a current-context`);
   // Certificates do not change while it runs; a token may, so headers are asked for each time.
@@ -63,8 +67,11 @@ async function fromKubeconfig(path: string): Promise<Connection> {
   };
 }
 
-/** @param kubeconfig its path; '': the pod's service account if there is one, else the default kubeconfig */
-export function connect(kubeconfig: string, clock: Clock): Promise<Connection> {
-  const inPod = kubeconfig === '' && process.env['KUBERNETES_SERVICE_HOST'] !== undefined && existsSync(`${ACCOUNT}/token`);
-  return inPod ? Promise.resolve(inCluster(clock)) : fromKubeconfig(kubeconfig);
+/**
+ * @param kubeconfig its path; '': the pod's service account if there is one, else the default kubeconfig
+ * @param context of the kubeconfig; '': its current one
+ */
+export function connect(kubeconfig: string, clock: Clock, context = ''): Promise<Connection> {
+  const inPod = kubeconfig === '' && context === '' && process.env['KUBERNETES_SERVICE_HOST'] !== undefined && existsSync(`${ACCOUNT}/token`);
+  return inPod ? Promise.resolve(inCluster(clock)) : fromKubeconfig(kubeconfig, context);
 }
