@@ -37,6 +37,9 @@ export const suites: readonly Suite[] = [
   suite('kubernetes/failover', 'An apiserver moves between replicas; every informer equals a fresh list', [
     'e2e/kubernetes/failover/main.ts', '--interval', '5', '--pods', '100',
   ], 8, { tools: ['k8s', 'kwok'] }),
+  suite('kubernetes/partition', 'Two cells with controllers of their own, cut apart for longer than a node\'s eviction, pods killed on both sides: never too few, then exactly as many', [
+    'e2e/kubernetes/partition/main.ts',
+  ], 8, { tools: ['k8s', 'kwok'] }),
   suite('robustness/bad-input', 'Requests, bytes, flags, folders and disks that are not as they should be: a clear error each, nothing lost', [
     'e2e/robustness/bad-input/main.ts',
   ], 5),

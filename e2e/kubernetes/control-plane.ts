@@ -19,6 +19,14 @@ export interface ControlPlaneOptions {
   readonly etcd: string;
   /** More flags for kube-apiserver. */
   readonly apiserverFlags?: readonly string[];
+  /** More flags for kube-controller-manager. */
+  readonly controllerFlags?: readonly string[];
+  /** More flags for kube-scheduler. */
+  readonly schedulerFlags?: readonly string[];
+  /** KWOK's configuration, if not that of kwok.ts for all nodes. */
+  readonly kwok?: string;
+  /** Starts controllers and schedulers again when they end, as a kubelet does: they end when they lose an election. */
+  readonly restart?: boolean;
   /** Only the apiserver: no controllers, no scheduler, no nodes. */
   readonly apiserverOnly?: boolean;
 }
@@ -31,8 +39,14 @@ export class ControlPlane implements AsyncDisposable {
   private readonly newApiserver: (etcd: string) => Program;
   private apiserver: Program;
 
-  private constructor(api: KubeApi, etcd: string, newApiserver: (etcd: string) => Program, clients: readonly Program[]) {
+  /** How often each program was started again after it ended by itself. */
+  readonly restarts = new Map<string, number>();
+  private readonly restart: boolean;
+  private stopping = false;
+
+  private constructor(api: KubeApi, etcd: string, newApiserver: (etcd: string) => Program, clients: readonly Program[], restart: boolean) {
     this.api = api;
+    this.restart = restart;
     this.newApiserver = newApiserver;
     this.apiserver = newApiserver(etcd);
     this.clients = clients;
@@ -47,7 +61,7 @@ export class ControlPlane implements AsyncDisposable {
     writeKeys(options.dir);
     writeFileSync(at('tokens.csv'), `${TOKEN},admin,admin,system:masters\n`);
     writeFileSync(at('kubeconfig'), kubeconfig(url));
-    writeFileSync(at('kwok.yaml'), kwokConfig());
+    writeFileSync(at('kwok.yaml'), options.kwok ?? kwokConfig());
     const rates = ['--kube-api-qps=1000', '--kube-api-burst=2000'];
     const program = (name: string, args: readonly string[], env: Record<string, string> = {}): Program =>
       new Program({ name, command: tool(name), args, env, logFile: at(`${name}.log`) });
@@ -70,12 +84,12 @@ export class ControlPlane implements AsyncDisposable {
       program('kube-controller-manager', [
         `--kubeconfig=${at('kubeconfig')}`, '--bind-address=127.0.0.1', `--secure-port=${kcmPort}`, `--cert-dir=${at('certs-kcm')}`,
         `--service-account-private-key-file=${options.dir.join('sa.key')}`, `--root-ca-file=${at('certs/apiserver.crt')}`,
-        '--use-service-account-credentials=false', '--controllers=*', ...rates,
+        '--use-service-account-credentials=false', '--controllers=*', ...rates, ...(options.controllerFlags ?? []),
       ]),
-      program('kube-scheduler', [`--kubeconfig=${at('kubeconfig')}`, '--bind-address=127.0.0.1', `--secure-port=${schedulerPort}`, `--cert-dir=${at('certs-scheduler')}`, ...rates]),
+      program('kube-scheduler', [`--kubeconfig=${at('kubeconfig')}`, '--bind-address=127.0.0.1', `--secure-port=${schedulerPort}`, `--cert-dir=${at('certs-scheduler')}`, ...rates, ...(options.schedulerFlags ?? [])]),
       program('kwok', [`--kubeconfig=${at('kubeconfig')}`, `--config=${at('kwok.yaml')}`]),
     ];
-    return new ControlPlane(new KubeApi(url, TOKEN), options.etcd, newApiserver, clients);
+    return new ControlPlane(new KubeApi(url, TOKEN), options.etcd, newApiserver, clients, options.restart ?? false);
   }
 
   /** Starts the apiserver, waits until it is ready, then starts the rest. Returns the seconds until ready. */
@@ -89,8 +103,23 @@ export class ControlPlane implements AsyncDisposable {
       if (Date.now() - from > timeout_s * 1000) throw new Error(`kube-apiserver is not ready after ${timeout_s} s:\n${this.apiserver.tail(40)}`);
       await sleep(100);
     }
-    for (const program of this.clients) if (!program.running) program.start();
+    for (const program of this.clients) {
+      if (program.running) continue;
+      program.start();
+      if (this.restart) void this.keepRunning(program);
+    }
     return (Date.now() - from) / 1000;
+  }
+
+  private async keepRunning(program: Program): Promise<void> {
+    for (;;) {
+      await program.wait();
+      if (this.stopping) return;
+      this.restarts.set(program.name, (this.restarts.get(program.name) ?? 0) + 1);
+      await sleep(500);
+      if (this.stopping) return;
+      program.start();
+    }
   }
 
   /** Ends the apiserver and starts it again, on the same address, on another store. Its clients stay and connect again. */
@@ -118,6 +147,7 @@ export class ControlPlane implements AsyncDisposable {
 
   /** Ends everything, clients first, so that nothing logs errors about a server that the test took away. */
   async stop(): Promise<void> {
+    this.stopping = true;
     await Promise.all(this.clients.map((program) => program.stop()));
     await this.apiserver.stop(20_000);
     this.api.close();

@@ -43,6 +43,25 @@ export class Informer {
     return differences;
   }
 
+  /**
+   * What is wrong with any of them; empty if nothing is. One is right when it agrees with a list at some moment: some objects never rest. Waits at most
+   * `timeout_s` in all.
+   */
+  static async compareAll(informers: readonly Informer[], timeout_s: number): Promise<string[]> {
+    const differences = new Map<Informer, string[]>(informers.map((informer) => [informer, ['not compared']]));
+    const end = Date.now() + timeout_s * 1000;
+    for (;;) {
+      for (const informer of [...differences.keys()]) {
+        const found = await informer.compare();
+        if (found.length === 0) differences.delete(informer);
+        else differences.set(informer, found);
+      }
+      if (differences.size === 0 || Date.now() > end) break;
+      await sleep(250);
+    }
+    return [...[...differences.values()].map((found) => found.slice(0, 3).join(', ')), ...informers.flatMap((informer) => informer.anomalies)];
+  }
+
   private async loop(): Promise<void> {
     while (!this.abort.signal.aborted) {
       try {

@@ -83,6 +83,39 @@ const configuration = {
   },
 };
 
+/** A pod that others call not ready, because they did not hear of its node, says again what it is, as a kubelet does. */
+const podReadyAgain = {
+  apiVersion: 'kwok.x-k8s.io/v1alpha1',
+  kind: 'Stage',
+  metadata: { name: 'pod-ready-again' },
+  spec: {
+    resourceRef: { apiGroup: 'v1', kind: 'Pod' },
+    selector: {
+      matchExpressions: [
+        { key: '.metadata.deletionTimestamp', operator: 'DoesNotExist' },
+        { key: '.status.phase', operator: 'In', values: ['Running'] },
+        { key: '.status.conditions.[] | select( .type == "Ready" ) | .status', operator: 'NotIn', values: ['True'] },
+      ],
+    },
+    next: {
+      statusTemplate: ['{{ $now := Now }}', 'conditions:', '- { type: Ready, status: "True", lastTransitionTime: {{ $now | Quote }} }'].join('\n'),
+    },
+  },
+};
+
+/** The --config file for the nodes of one cell only, with a heartbeat of `lease_s` / 4. */
+export const kwokCellConfig = (cell: string, lease_s: number): string => {
+  const { manageAllNodes: _, ...options } = configuration.options;
+  const own = { ...configuration, options: { ...options, manageNodesWithLabelSelector: `cell=${cell}`, nodeLeaseDurationSeconds: lease_s } };
+  return [own, nodeInitialize, podReady, podReadyAgain, podDelete].map((document) => JSON.stringify(document)).join('\n---\n');
+};
+
+/** A fake node of a cell. */
+export const cellNode = (cell: string, index: number): object => {
+  const name = `node-${cell}-${index}`;
+  return { apiVersion: 'v1', kind: 'Node', metadata: { name, labels: { cell, 'kubernetes.io/hostname': name }, annotations: { 'kwok.x-k8s.io/node': 'fake' } }, spec: {} };
+};
+
 /** The --config file of `kwok`: YAML documents, each written as JSON. */
 export const kwokConfig = (): string =>
   [configuration, nodeInitialize, podReady, podDelete].map((document) => JSON.stringify(document)).join('\n---\n');

@@ -67,7 +67,7 @@ async function merging(): Promise<PairResult[]> {
   });
   await step('objects of the same name, created on both sides, come from one side', () => check(cells));
   await step('kubectl replace --dry-run=server takes every merged object', async () => (await Promise.all(cells.cells.map((cell) => replace(dir, cell)))).flat());
-  await step('every informer has what a fresh list has', () => compare(informers));
+  await step('every informer has what a fresh list has', () => Informer.compareAll(informers, 60));
   await Promise.all(informers.map((informer) => informer.stop()));
   return found;
 }
@@ -80,20 +80,6 @@ async function replace(dir: TempDir, cell: Cell): Promise<string[]> {
   const done = await kubectl(['replace', '--dry-run=server', '-f', '-'], list.stdout);
   const replaced = done.stdout.split('\n').filter((line) => line.includes('replaced')).length;
   return replaced === count ? [] : [`${replaced} of ${count} at ${cell.name}: ${done.stderr.slice(0, 1000)}`];
-}
-
-/** An informer is right when it agrees with a list at some moment: some objects never rest. */
-async function compare(informers: readonly Informer[]): Promise<string[]> {
-  const differences = new Map<Informer, string[]>(informers.map((informer) => [informer, ['not compared']]));
-  await until('every informer agrees', 60, async () => {
-    for (const informer of [...differences.keys()]) {
-      const found = await informer.compare();
-      if (found.length === 0) differences.delete(informer);
-      else differences.set(informer, found);
-    }
-    return differences.size === 0;
-  }).catch(() => undefined);
-  return [...[...differences.values()].map((found) => found.slice(0, 3).join(', ')), ...informers.flatMap((informer) => informer.anomalies)];
 }
 
 /** The same edits, and the later object wins. */

@@ -1,0 +1,130 @@
+/**
+ * Two cells, each with nodes, a controller manager and a scheduler of its own, cut apart for longer than it takes to give up a node. Pods are killed on each side
+ * meanwhile. Too many rather than too few: each side always has what it had, or more, and after healing there are exactly as many as asked for. Pods at the edge live.
+ *
+ *   node e2e/kubernetes/partition/main.ts
+ *
+ * Real controllers, with timers shortened; nodes and pods are KWOK's, each cell's its own.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { writeResults, type Result } from '../../results.ts';
+import { TempDir } from '../../support/temp.ts';
+import { Cells, type Cell } from '../cells.ts';
+import { Informer, listableResources } from '../informer.ts';
+import type { KubeObject } from '../kube-api.ts';
+import { cellNode, kwokCellConfig } from '../kwok.ts';
+import { until } from '../scenario.ts';
+import { createWorkloads, isLive, isReady, pods, podsOf, settled } from './workloads.ts';
+
+const NODES_PER_CELL = 2;
+const NODE_LEASE_S = 8;
+const elections = ['--leader-elect-lease-duration=6s', '--leader-elect-renew-deadline=4s', '--leader-elect-retry-period=1s'];
+const results: Result[] = [];
+
+/** Runs one check; what it finds is its result. */
+async function step(name: string, work: () => Promise<string[]>): Promise<void> {
+  const from = Date.now();
+  const problems = await work().catch((error: unknown) => [String(error)]);
+  for (const problem of problems) console.log(`PROBLEM: ${name}: ${problem}`);
+  const seconds = (Date.now() - from) / 1000;
+  console.log(`${problems.length === 0 ? 'ok' : 'FAILED'}: ${name} (${seconds.toFixed(1)} s)`);
+  results.push({ suite: 'kubernetes/partition', name, status: problems.length === 0 ? 'passed' : 'failed', reason: problems.slice(0, 5).join('; '), seconds });
+}
+
+await using dir = TempDir.create('partition');
+await using cells = await Cells.start({
+  dir,
+  plane: (cell) => ({
+    restart: true,
+    kwok: kwokCellConfig(cell, NODE_LEASE_S),
+    // Nodes are given up after 10 s, and at once: half of all nodes may vanish.
+    controllerFlags: [...elections, '--node-monitor-period=1s', '--node-monitor-grace-period=10s', '--node-eviction-rate=10', '--secondary-node-eviction-rate=10', '--unhealthy-zone-threshold=0.9'],
+    schedulerFlags: elections,
+  }),
+});
+const nodes = async (cell: Cell): Promise<KubeObject[]> => (await cell.api.list('/api/v1/nodes')).items;
+const both = async (done: (cell: Cell) => Promise<boolean>): Promise<boolean> => (await Promise.all(cells.cells.map(done))).every(Boolean);
+const names = (list: readonly KubeObject[]): string[] => list.map(({ metadata }) => metadata.name).sort();
+const uids = (list: readonly KubeObject[]): string => list.map(({ metadata }) => metadata.uid).sort().join(' ');
+
+for (const cell of cells.cells) for (let i = 0; i < NODES_PER_CELL; i++) await cell.api.create('/api/v1/nodes', cellNode(cell.name, i));
+await until('all nodes are ready on both sides', 90, () => both(async (cell) => (await nodes(cell)).filter(isReady).length === 2 * NODES_PER_CELL));
+await createWorkloads(cells.a.api);
+await until('everything runs on both sides', 90, () => both((cell) => settled(cell.api)));
+const edgePods = await podsOf(cells.a.api, 'edge');
+const informers: Informer[] = [];
+for (const cell of cells.cells) for (const path of await listableResources(cell.api)) informers.push(new Informer(cell.api, path));
+for (const informer of informers) informer.run();
+
+cells.cut();
+console.log('cut');
+const before = names(await podsOf(cells.a.api, 'web'));
+/** Each side kills two, one of them the same. */
+const killed = { a: before.slice(0, 2), b: before.slice(1) };
+await step('pods killed on each side are replaced there', async () => {
+  await Promise.all(cells.cells.map(async (cell) => {
+    for (const name of killed[cell.name as 'a' | 'b']) await cell.api.remove(`${pods}/${name}`);
+  }));
+  await until('three live pods on each side', 90, () => both(async (cell) => (await podsOf(cell.api, 'web')).filter(isLive).length >= 3));
+  return [];
+});
+
+/** The fewest live pods that each side saw since. */
+const fewest = new Map<Cell, number>(cells.cells.map((cell) => [cell, Infinity]));
+const watching = new AbortController();
+const watched = (async (): Promise<void> => {
+  while (!watching.signal.aborted) {
+    for (const cell of cells.cells) fewest.set(cell, Math.min(fewest.get(cell)!, (await podsOf(cell.api, 'web')).filter(isLive).length));
+    await sleep(200);
+  }
+})();
+const other = (cell: Cell): string => (cell === cells.a ? 'b' : 'a');
+await step('each side gives up the other side\'s nodes, and evicts what tolerates that only for a while', async () => {
+  await until('nodes are given up', 90, () => both(async (cell) => {
+    const list = await nodes(cell);
+    return list.every((node) => isReady(node) !== node.metadata.name.startsWith(`node-${other(cell)}`));
+  }));
+  await until('pods are evicted', 90, async () => (await podsOf(cells.a.api, 'evicted')).some((pod) => !isLive(pod)));
+  const ending = (await podsOf(cells.a.api, 'edge')).filter((pod) => !isLive(pod));
+  return ending.map((pod) => `${pod.metadata.name} was evicted, and should tolerate it`);
+});
+await step('while they are apart, each side has what it had or more', async () => {
+  watching.abort();
+  await watched;
+  return [...fewest].filter(([, count]) => count < 3).map(([cell, count]) => `${cell.name} had only ${count}`);
+});
+const seen = await Promise.all(cells.cells.map(async (cell) => (await podsOf(cell.api, 'web')).filter(isLive).length));
+
+cells.heal();
+console.log(`healed; ${seen.join(' and ')} pods of 3`);
+await step('after healing there are exactly as many as asked for, on both sides the same', async () => {
+  const seconds = await until('everything is settled', 120, async () => await both((cell) => settled(cell.api))
+    && uids((await cells.a.api.list(pods)).items) === uids((await cells.b.api.list(pods)).items));
+  console.log(`settled after ${seconds.toFixed(1)} s`);
+  const stays = uids((await cells.a.api.list(pods)).items);
+  await sleep(5_000);
+  return stays === uids((await cells.b.api.list(pods)).items) ? [] : ['pods come and go although everything is settled'];
+});
+await step('the pods at the edge lived', async () => {
+  const now = await podsOf(cells.b.api, 'edge');
+  return uids(now) === uids(edgePods) ? [] : [`${names(edgePods).join(' ')} became ${names(now).join(' ')}`];
+});
+await step('all nodes are back, without taints', () => until('nodes are ready', 60, () => both(async (cell) =>
+  (await nodes(cell)).every((node) => isReady(node) && ((node['spec'] as { taints?: unknown[] }).taints ?? []).length === 0))).then(() => []));
+await step('one controller manager and one scheduler lead', async () => {
+  const holders = new Map<string, string[]>();
+  for (const lease of ['kube-controller-manager', 'kube-scheduler']) {
+    await until(`${lease} has one holder`, 60, async () => {
+      const found = await Promise.all(cells.cells.map(async (cell) => ((await cell.api.get(`/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/${lease}`)) as { spec: { holderIdentity: string } }).spec.holderIdentity));
+      holders.set(lease, found);
+      return new Set(found).size === 1;
+    });
+  }
+  const restarts = cells.cells.map((cell) => [...cell.plane.restarts.values()].reduce((sum, count) => sum + count, 0));
+  console.log(`started again after losing an election: ${restarts.join(' in a, ')} in b`);
+  return cells.cells.flatMap((cell) => cell.plane.ended());
+});
+await step('every informer has what a fresh list has', () => Informer.compareAll(informers, 60));
+await Promise.all(informers.map((informer) => informer.stop()));
+writeResults(results);
+process.exitCode = results.every((result) => result.status === 'passed') ? 0 : 1;
