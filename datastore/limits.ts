@@ -150,7 +150,10 @@ export const limits = {
   /** How often a replica that wants to join asks again. */
   join_retry_ms: 1_000,
   /** What of a removed member's log is copied in one go. */
-  inherit_bytes: 1_048_576,
+  inherit_records: 128,
+  inherit_bytes: 262_144,
+  /** Logs that are no more and of which it is remembered where they ended. */
+  retired_logs: 1_024,
   /** How often a drain looks whether the others hold everything, and how long the end of the process waits for it. */
   drain_look_ms: 50,
   flush_ms: 3_000,

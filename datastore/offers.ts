@@ -10,6 +10,7 @@ import { silent } from './host/log.ts';
 import type { Logger } from './host/log.ts';
 import { openJournal } from './journal/journal.ts';
 import { limits } from './limits.ts';
+import { isRemoved } from './membership/configuration.ts';
 import { logName, slotOf, Space } from './replica/types.ts';
 import type { LogId, Write } from './replica/types.ts';
 import { Machine } from './store/machine.ts';
@@ -40,21 +41,21 @@ async function waiting(dataDir: string): Promise<string[]> {
 }
 
 /**
- * Is the log at its end: does every member know that it was removed, and hold no more of it than this replica?
- * @returns its highest Lamport counter; null: not yet
+ * Where has the cluster agreed that the log ends? Of a log that nobody has heard of, at nothing, once every member has said so.
+ * @returns its highest Lamport counter; null: not yet agreed; Infinity: it may have been retired so long ago that it is forgotten where
  */
 function endOf(store: Store, log: LogId): number | null {
   const { replica, membership } = store;
   const retired = replica.retired.get(log);
   if (retired !== undefined) return retired.lamport;
-  const removed = membership.configuration.removed.find((r) => r.log === log);
-  const held = replica.vector().get(log) ?? { clock: 0, lamport: 0 };
+  if (replica.logs.has(log) || isRemoved(membership.configuration, log)) return null;
+  if (replica.retired.size >= limits.retired_logs) return Infinity;
   for (const { id, log: theirs, standing } of membership.configuration.members) {
     if (id === membership.self || standing !== 'voting') continue;
     const report = theirs === null ? undefined : replica.reportOf(theirs);
-    if (report === undefined || report.config < (removed?.number ?? membership.number) || (report.held.get(log)?.clock ?? 0) > held.clock) return null;
+    if (report === undefined || report.config < membership.number || (report.held.get(log)?.clock ?? 0) > 0) return null;
   }
-  return held.lamport;
+  return 0;
 }
 
 /** Offers what stands aside; looks again until it has all been done. Rejects with the disk's errors. */
@@ -71,6 +72,7 @@ export async function offerAside(host: Host, dataDir: string, store: Store, log:
           end = endOf(store, one);
         }
         if (end === null) return;
+        if (end === Infinity) log.error('it is no longer known what of a disk set aside the cluster has: nothing of it is offered', { folder, log: logName(one) });
         await offer(store, unseen(machine, one, end), one, log);
       }
     } finally {

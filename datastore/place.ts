@@ -125,7 +125,9 @@ export class Place implements MembershipPort {
 
   continues(): LogId | null {
     const log = this.#store.membership.place?.log ?? null;
-    return log === this.#store.replica.log || this.#store.readiness !== 'ready' ? null : log;
+    const { replica, readiness } = this.#store;
+    // Only what this disk itself has written: otherwise another has its place by now.
+    return log === null || log === replica.log || readiness !== 'ready' || !replica.logs.has(log) ? null : log;
   }
 
   refused(reason: CloseReason, peer: string): void {
@@ -192,11 +194,14 @@ export class Place implements MembershipPort {
   /** Members that have not said that they durably hold all of `held`. */
   lacking(held: Vector): string[] {
     const { configuration, self } = this.#store.membership;
+    const { replica } = this.#store;
+    // What is retired meanwhile they hold under another name, and report no more.
+    const wanted = new Map([...held].filter(([log]) => !replica.retired.has(log)));
     return configuration.members
       .filter((m) => m.id !== self && m.standing === 'voting')
       .filter((m) => {
-        const report = m.log === null ? undefined : this.#store.replica.reportOf(m.log);
-        return report === undefined || !covers(report.held, held);
+        const report = m.log === null ? undefined : replica.reportOf(m.log);
+        return report === undefined || !covers(report.held, wanted);
       })
       .map((m) => m.name);
   }
@@ -254,8 +259,9 @@ export class Place implements MembershipPort {
     const { place } = membership;
     if (place === undefined) return this.#end(new RemovedError(this.#options.dataDir));
     if (place.log === replica.log || (place.log === null && place.standing !== 'evicted')) return;
-    // Its log has been taken from it while it was away.
-    if (isRemoved(membership.configuration, replica.log) || place.standing === 'evicted') {
+    // Its log has been taken from it while it was away; that may be so long ago that its name is no longer listed.
+    const replaced = membership.number > 0 && place.log !== null && !replica.logs.has(place.log) && this.#store.readiness === 'ready';
+    if (isRemoved(membership.configuration, replica.log) || place.standing === 'evicted' || replaced) {
       this.#end(new StaleDataError(this.#options.dataDir, 'the cluster has gone on without this disk. The replica joins again with an empty folder'));
     }
   }

@@ -143,7 +143,12 @@ export class Gossip {
     this.#state = 'running';
     // What was written before and may be nowhere else.
     if (this.#replica.clock > 0) this.#unacked.add(this.#replica.clock, this.#replica.clock, 0, this.#clock.monotonicMs());
-    this.#unsubscribe = this.#replica.onFrame((frame) => this.#ownFrame(frame));
+    const frames = this.#replica.onFrame((frame) => this.#ownFrame(frame));
+    const news = this.#replica.onNews(() => this.#reporter.changed(false));
+    this.#unsubscribe = () => {
+      frames();
+      news();
+    };
     for (const url of this.#options.listen) this.#listeners.push(await this.#options.net.listen(url, (link) => this.#accept(link)));
     for (const peer of this.#peers.values()) peer.start();
     this.#antiEntropy.run();

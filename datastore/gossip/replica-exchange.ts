@@ -6,7 +6,7 @@ import type { Frame } from '../replica/frame.ts';
 import { StaleDiskError } from '../replica/replica.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { LogId } from '../replica/types.ts';
-import { covers, readVector, writeLog, writeVector } from '../replica/vector.ts';
+import { readVector, writeLog, writeVector } from '../replica/vector.ts';
 import type { AnswerPort, Integrated, OwnFrame, ReplicaPort } from './types.ts';
 
 export class ReplicaExchange implements ReplicaPort {
@@ -60,7 +60,7 @@ export class ReplicaExchange implements ReplicaPort {
     const clock = this.#replica.logs.get(own)?.clock ?? 0;
     for (const report of reports) {
       if ((report.held.get(own)?.clock ?? 0) > clock) return true;
-      if (report.log === own && !covers(this.#replica.vector(), report.held)) return true;
+      if (report.log === own && !this.#replica.covers(report.held)) return true;
     }
     return false;
   }
@@ -69,7 +69,8 @@ export class ReplicaExchange implements ReplicaPort {
     const sorted = [...this.#replica.vector()].filter(([, { clock }]) => clock > 0).sort(([a], [b]) => a - b);
     const w = new Writer();
     writeVector(w, new Map(sorted));
-    return w.take();
+    // Which logs are no more it need not be told again.
+    return w.varuint(this.#replica.report().newest).take();
   }
 
   async integrateAnswer(pieces: readonly Uint8Array[], from: LogId): Promise<Integrated> {
@@ -95,9 +96,10 @@ export class ReplicaExchange implements ReplicaPort {
     if (vector === null) return this.#replica.answerTo(null);
     const r = new Reader(vector);
     const theirs = readVector(r);
+    const newest = r.varuint();
     r.end();
     if (theirs.size > limits.vector_logs) throw new MalformedError('a vector of too many logs');
-    return this.#replica.answerTo(theirs);
+    return this.#replica.answerTo(theirs, undefined, newest);
   }
 
   digest(): Uint8Array {
@@ -106,6 +108,10 @@ export class ReplicaExchange implements ReplicaPort {
     const digests = [...this.#replica.digests()].filter(([log]) => (held.get(log)?.clock ?? 0) > 0);
     for (const [log, digest] of digests.sort(([a], [b]) => a - b)) writeLog(w, log).varuint(digest);
     return w.take();
+  }
+
+  onNews(fn: () => void): () => void {
+    return this.#replica.onNews(fn);
   }
 
   flushed(): Promise<void> {

@@ -73,6 +73,8 @@ export interface ReplicaPort {
   held(log: LogId): number;
   /** Calls `fn` with every own frame from now on, in order. @returns a function that ends it. */
   onFrame(fn: (frame: OwnFrame) => void): () => void;
+  /** Calls `fn` when the report says something new besides clocks. @returns a function that ends it. */
+  onNews(fn: () => void): () => void;
   /** A frame from the member that writes `from`, whole or not at all. @throws MalformedError */
   integrate(frame: Uint8Array, from: LogId): Integrated;
   /** What is held here durably, of every log, in canonical form: equal holdings give equal bytes. */

@@ -37,6 +37,17 @@ export function contend(head: Head, record: Record, write: RecordWrite, onConfli
   return true;
 }
 
+/** One more copy of a write that is known stands in a document. */
+export function addCopy(head: Head): void {
+  head.phys++;
+}
+
+/** The record of the current write, if it bears the same stamp as this one: itself or a copy. */
+export function currentCopy(head: Head | undefined, record: Record): Record | null {
+  const current = head?.record ?? null;
+  return current !== null && compareStamps(current, record) === 0 ? current : null;
+}
+
 /** Is the record's write of this key the current one? A copy that was moved away is not, though it bears the same stamp. */
 export const isHead = (head: Head | undefined, record: Record): boolean => head !== undefined && head.record === record;
 

@@ -8,7 +8,7 @@ import { Space } from '../replica/types.ts';
 import { Compactor } from './compactor.ts';
 import { Entry } from './entry.ts';
 import type { Conflict, ConflictListener } from './conflict.ts';
-import { contend, dropFromHead, isHead, moveHead } from './head.ts';
+import { addCopy, contend, currentCopy, dropFromHead, isHead, moveHead } from './head.ts';
 import { History } from './history.ts';
 import { LeaseIndex } from './leases.ts';
 import type { SystemListener } from './system.ts';
@@ -134,6 +134,13 @@ export class Keyspace implements RecordSink {
     if (visible) this.#advance(revision);
   }
 
+  copied(record: Record): void {
+    for (const write of record.writes) {
+      if (write.space === Space.client) addCopy(this.#entry(write.key));
+      else this.system.copied(write);
+    }
+  }
+
   moved(from: Record, to: Record): void {
     for (const write of to.writes) {
       if (write.space !== Space.client) {
@@ -168,6 +175,10 @@ export class Keyspace implements RecordSink {
   isCurrent(record: Record, write: RecordWrite): boolean {
     if (write.space !== Space.client) return this.system.isCurrent(record, write);
     return isHead(this.#keys.get(write.key), record);
+  }
+
+  currentCopy(record: Record, write: RecordWrite): Record | null {
+    return currentCopy(write.space === Space.client ? this.#keys.get(write.key) : this.system.heads.get(write.key), record);
   }
 
   /**

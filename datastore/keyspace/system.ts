@@ -1,7 +1,7 @@
 import type { Key, Record, RecordWrite } from '../replica/types.ts';
 import type { ConflictListener } from './conflict.ts';
 import type { Head } from './head.ts';
-import { contend, dropFromHead, isHead, moveHead } from './head.ts';
+import { addCopy, contend, dropFromHead, isHead, moveHead } from './head.ts';
 import { valueOf } from './version.ts';
 
 /** Called when a key of the system space has another value; null: it is gone. `revision` is the client space's current one. */
@@ -39,9 +39,11 @@ export class SystemSpace {
   }
 
   integrate(record: Record, write: RecordWrite, revision: number): void {
-    let head = this.heads.get(write.key);
-    if (head === undefined) this.heads.set(write.key, (head = { record: null, write: null, phys: 0 }));
-    if (contend(head, record, write, this.#onConflict)) this.announce(write.key, revision);
+    if (contend(this.#head(write.key), record, write, this.#onConflict)) this.announce(write.key, revision);
+  }
+
+  copied(write: RecordWrite): void {
+    addCopy(this.#head(write.key));
   }
 
   announce(key: Key, revision: number): void {
@@ -63,5 +65,11 @@ export class SystemSpace {
 
   isCurrent(record: Record, write: RecordWrite): boolean {
     return isHead(this.heads.get(write.key), record);
+  }
+
+  #head(key: Key): Head {
+    let head = this.heads.get(key);
+    if (head === undefined) this.heads.set(key, (head = { record: null, write: null, phys: 0 }));
+    return head;
   }
 }

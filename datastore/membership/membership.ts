@@ -71,6 +71,8 @@ export interface MembershipPorts {
   /** Every log of which something is held here. */
   heldLogs(): Iterable<LogId>;
   isRetired(log: LogId): boolean;
+  /** Does every member know that it is? */
+  isRetiredEverywhere(log: LogId): boolean;
 }
 
 /** How it reaches the others: gossip. */
@@ -186,7 +188,7 @@ export class Membership {
     return this.#agreement.propose((from) => {
       const made = change(from);
       if (made === null) return null;
-      return withoutRetired(withRemoved(made, this.#orphans(made)), (log) => this.#ports.isRetired(log));
+      return withoutRetired(withRemoved(made, this.#orphans(made)), (log) => this.#ports.isRetiredEverywhere(log));
     }, withinMs);
   }
 

@@ -4,6 +4,7 @@
  * restarts while the peers are away, what only one disk had (cluster.test.ts).
  */
 import { expect, test } from '@jest/globals';
+import { Retirements } from '../replica/retirements.ts';
 import { Stability } from '../replica/stability.ts';
 import { logId, slotOf } from '../replica/types.ts';
 import type { LogId } from '../replica/types.ts';
@@ -19,11 +20,12 @@ const deletion = { log: A, lamport: 5 };
 
 /** A's view of what is stable, told of a configuration as the store tells it. */
 function at(configuration: Configuration, reports: readonly { readonly log: LogId; readonly config: number }[]): boolean {
-  const stability = new Stability();
-  const { members, number, removed } = configuration;
-  stability.setMembers(members.filter((m) => m.standing !== 'evicted').map(({ slot, log }) => ({ slot, log })), number, Math.max(0, ...removed.map((r) => r.number)));
-  for (const { log, config } of reports) stability.report({ log, config, number: 9, held: held(9) });
-  return stability.stable(deletion, A, held(9));
+  const own = { vector: held(9), config: configuration.number, newest: 0 };
+  const stability = new Stability({ own: () => A, durable: () => own, covers: () => true, retired: new Retirements() });
+  const { members, number } = configuration;
+  stability.setMembers(members.filter((m) => m.standing !== 'evicted').map(({ slot, log }) => ({ slot, log })), number);
+  for (const { log, config } of reports) stability.report({ log, config, number: 9, newest: 0, held: held(9) });
+  return stability.stable(deletion);
 }
 
 test('all members report: it may be forgotten', () => {
@@ -36,7 +38,10 @@ test('schedule 7: a joiner is recorded before its snapshot is made, and from the
   expect(at(added, reports)).toBe(false);
   const joined = joining({ id: 9n, name: 'j', slot: null, incarnation: 4, peerURLs: ['http://j:1'], earlier: [] })(added)!;
   expect(at(joined, reports)).toBe(false);
-  expect(at(joined, [...reports, { log: logId(3, 4), config: joined.number }])).toBe(true);
+  // And everybody knows that it has come.
+  const all = [B, X, logId(3, 4)].map((log) => ({ log, config: joined.number }));
+  expect(at(joined, all.slice(0, 2))).toBe(false);
+  expect(at(joined, all)).toBe(true);
   // And whoever does not know of it yet, while others do, forgets nothing either.
   expect(at(start, reports)).toBe(false);
 });

@@ -8,6 +8,7 @@ import { decodeEntry } from './entry.ts';
 import type { LogDoc, LogUpdate } from './log-doc.ts';
 import { Logs, relocate } from './logs.ts';
 import type { StoredRecord } from './record.ts';
+import type { Retirement } from './retirements.ts';
 import { Revisions } from './revisions.ts';
 import type { Shape } from './segment.ts';
 import { encodeState, StateLoader } from './state.ts';
@@ -69,10 +70,10 @@ export class Applied {
    * @returns the revision of each new record; 0 for those that used none
    */
   absorb(updates: readonly LogUpdate[]): number[] {
-    const { fresh, moved, gone } = this.logs.absorb(updates);
+    const changes = this.logs.absorb(updates);
     // First what supersedes, then what goes because of it: the order in which the owner did it.
-    const revisions = fresh.map((record) => this.give(record));
-    relocate(this.#sink, moved, gone);
+    const revisions = changes.fresh.map((record) => this.give(record));
+    relocate(this.#sink, changes);
     return revisions;
   }
 
@@ -122,7 +123,7 @@ export class Applied {
         for (const update of entry.updates) this.#staged.push({ ...update, update: new Uint8Array(update.update) });
         return;
       case 'unit':
-        return sameRevisions(this.#absorbStaged(), entry.revisions);
+        return sameRevisions(this.#absorbStaged(entry.retired), entry.revisions);
       case 'local':
         return this.local(entry.revision, entry.writes);
       case 'compact':
@@ -150,8 +151,9 @@ export class Applied {
   loader(): StateLoader {
     assert(this.#own === null, 'a snapshot is loaded into an empty replica');
     return new StateLoader({
-      header: (identity, retired) => {
-        for (const [log, held] of retired) this.logs.retire(log, held);
+      header: (identity, { retired, newest, clocks }) => {
+        for (const [log, retirement] of retired) this.logs.retired.add(log, retirement);
+        this.logs.retired.restore(newest, clocks);
         if (identity === null) return;
         this.identify(identity.log, identity.revisions.striding);
         this.#revisions = new Revisions(identity.revisions);
@@ -162,8 +164,8 @@ export class Applied {
     });
   }
 
-  #absorbStaged(): number[] {
-    const steps = integrateUnit(this.logs, this.#sink, this.#staged, (record) => this.give(record));
+  #absorbStaged(retired: ReadonlyMap<LogId, Retirement>): number[] {
+    const steps = integrateUnit(this.logs, this.#sink, { updates: this.#staged, retired }, (record) => this.give(record));
     this.#staged = [];
     let step = steps.next();
     while (step.done !== true) step = steps.next();

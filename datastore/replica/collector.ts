@@ -2,14 +2,15 @@
  * What the owner forgets of its own log (REPLICATION.md, rules 6 to 8). Segments with much dead in them (garbage.ts) are rewritten: what lives is
  * appended at the head with its stamps, the segment is deleted in the same Yjs transaction.
  *
- * A superseded record is dead at once. A deletion is dead when it is stable, its key's only head, and nothing else of its key is physically
+ * A superseded record is dead at once. So is a copy of another log's record that a lower member has, too. A deletion is dead when it is stable, its key's only head, and nothing else of its key is physically
  * here; since nobody says when that becomes true, segments with deletions are looked through in turn.
  */
 import type { LogDoc } from './log-doc.ts';
 import { decodeRecord, encodeSubset } from './record.ts';
 import type { StoredRecord } from './record.ts';
 import type { Segment, Shape } from './segment.ts';
-import type { RecordSink, RecordWrite, Stamp } from './types.ts';
+import type { Retirements } from './retirements.ts';
+import type { LogId, RecordSink, RecordWrite, Stamp } from './types.ts';
 
 /** What becomes of one record of a segment that is rewritten: `to`, with perhaps fewer writes, is written at the head; null: nothing of it lives. */
 export interface Fate {
@@ -22,11 +23,22 @@ export interface Rewrite {
   readonly fates: readonly Fate[];
 }
 
-type Questions = Pick<RecordSink, 'isCurrent' | 'isTombstoneFree'>;
+type Questions = Pick<RecordSink, 'isCurrent' | 'isTombstoneFree' | 'currentCopy' | 'moved'>;
+
+export interface CollectorPorts {
+  readonly sink: Questions;
+  readonly stable: (stamp: Stamp) => boolean;
+  /** Is it the log of a present member? */
+  readonly isMember: (log: LogId) => boolean;
+  readonly retired: Retirements;
+  readonly shape: Shape;
+}
 
 export class Collector {
   readonly #sink: Questions;
   readonly #stable: (stamp: Stamp) => boolean;
+  readonly #isMember: (log: LogId) => boolean;
+  readonly #retired: Retirements;
   /** Where the search for forgettable deletions goes on: segments are visited in turn. */
   #visited: Iterator<Segment> | null = null;
   #sinceVisit = 0;
@@ -35,10 +47,12 @@ export class Collector {
 
   readonly #shape: Shape;
 
-  constructor(sink: Questions, stable: (stamp: Stamp) => boolean, shape: Shape) {
+  constructor({ sink, stable, isMember, retired, shape }: CollectorPorts) {
     this.#shape = shape;
     this.#sink = sink;
     this.#stable = stable;
+    this.#isMember = isMember;
+    this.#retired = retired;
   }
 
   /** Another log is the own one now. */
@@ -66,7 +80,7 @@ export class Collector {
       if (segment.sealed) segments.push(segment);
     }
     if (segments.length === 0) return null;
-    return { segments, fates: segments.flatMap((segment) => segment.records.map((record) => this.#fate(record))) };
+    return { segments, fates: segments.flatMap((segment) => segment.records.map((record) => this.fate(record))) };
   }
 
   /** Looks through the next few segments for deletions that can be forgotten. */
@@ -86,19 +100,35 @@ export class Collector {
 
   #freed(segment: Segment): number {
     let freed = 0;
-    for (const record of segment.records) if (record.live === 0 || record.writes.every((write) => !this.#keep(record, write))) freed += record.cost;
+    for (const record of segment.records) if (record.live === 0 || record.writes.every((write) => !this.keeps(record, write))) freed += record.cost;
     return freed;
   }
 
-  #keep(record: StoredRecord, write: RecordWrite): boolean {
-    if (!this.#sink.isCurrent(record, write)) return false;
+  /** Does the write live, in this record? */
+  keeps(record: StoredRecord, write: RecordWrite): boolean {
+    if (!this.#sink.isCurrent(record, write) && !this.#counts(record, write)) return false;
     return write.valueLength >= 0 || !this.#stable(record) || !this.#sink.isTombstoneFree(record, write);
   }
 
-  #fate(from: StoredRecord): Fate {
-    const kept = from.writes.filter((write) => this.#keep(from, write));
+  /**
+   * A copy, which is not the one that counts so far: does it have to stay? Of all copies that of the lowest member's log does (rule 6); in one log,
+   * any one.
+   */
+  #counts(record: StoredRecord, write: RecordWrite): boolean {
+    const own = record.place?.log;
+    if (own === undefined || record.log === own) return false;
+    const other = this.#sink.currentCopy(record, write) as StoredRecord | null;
+    const place = other?.place?.log;
+    if (other === null || place === own || (place !== undefined && place < own && this.#isMember(place))) return false;
+    this.#sink.moved(other, record);
+    return this.#sink.isCurrent(record, write);
+  }
+
+  /** What of a record is to be written again. */
+  fate(from: StoredRecord): Fate {
+    const kept = from.writes.filter((write) => this.keeps(from, write));
     if (kept.length === 0) return { from, to: null };
-    if (kept.length === from.writes.length) return { from, to: decodeRecord(from.bytes) };
-    return { from, to: decodeRecord(encodeSubset(from, kept)) };
+    if (kept.length === from.writes.length) return { from, to: decodeRecord(from.bytes, this.#retired) };
+    return { from, to: decodeRecord(encodeSubset(from, kept), this.#retired) };
   }
 }

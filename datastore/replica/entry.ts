@@ -11,12 +11,14 @@
  *     6 stride     (nothing)
  *     7 note       latin1 kind, bytes body
  *     8 part       u8 first of its unit, varuint updates as in a commit: a part of a unit, of no effect before the unit's end
- *     9 unit       revisions as in a commit: the parts since the first one take effect, together (unit.ts)
+ *     9 unit       revisions as in a commit, retired logs (retirements.ts): the parts since the first one take effect, and then those logs end, together
  *
  * The journal adds length and CRC; a commit's records carry their own CRC besides.
  */
 import { MalformedError, Reader, Writer } from './bytes.ts';
 import type { LogUpdate } from './log-doc.ts';
+import { readRetirements, writeRetirements } from './retirements.ts';
+import type { Retirement } from './retirements.ts';
 import { Space } from './types.ts';
 import type { LogId, Write } from './types.ts';
 import { readLog, writeLog } from './vector.ts';
@@ -35,7 +37,7 @@ export type Entry =
   | { readonly kind: 'stride' }
   | { readonly kind: 'note'; readonly name: string; readonly body: Uint8Array }
   | { readonly kind: 'part'; readonly first: boolean; readonly updates: readonly LogUpdate[] }
-  | { readonly kind: 'unit'; readonly revisions: readonly number[] };
+  | { readonly kind: 'unit'; readonly revisions: readonly number[]; readonly retired: ReadonlyMap<LogId, Retirement> };
 
 export function encodeEntry(entry: Entry): Uint8Array {
   const w = new Writer(capacityFor(entry));
@@ -64,7 +66,7 @@ export function encodeEntry(entry: Entry): Uint8Array {
     case 'part':
       return writeUpdates(w.u8(entry.first ? 1 : 0), entry.updates).view();
     case 'unit':
-      return writeRevisions(w, entry.revisions).view();
+      return writeRetirements(writeRevisions(w, entry.revisions), entry.retired).view();
   }
 }
 
@@ -129,8 +131,10 @@ function readBody(r: Reader, kind: number): Entry {
       const first = r.u8() === 1;
       return { kind: 'part', first, updates: readUpdates(r) };
     }
-    case Kind.unit:
-      return { kind: 'unit', revisions: readRevisions(r) };
+    case Kind.unit: {
+      const revisions = readRevisions(r);
+      return { kind: 'unit', revisions, retired: readRetirements(r) };
+    }
     default:
       throw new MalformedError(`journal entry of kind ${kind}`);
   }

@@ -14,13 +14,14 @@ const frame = (kind: FrameKind, update: Uint8Array = new Uint8Array([9, 8, 7])):
   sender: a,
   dependencies: new Map([[a, { clock: 5, lamport: 6 }], [b, { clock: 300, lamport: 2 ** 40 }]]),
   updates: [{ log: a, fromClock: 3, toClock: 5, lamport: 6, update }],
-  retired: new Map([[logId(9, 1), { clock: 77, lamport: 78 }]]),
-  reports: [{ log: b, number: 305, config: 2, held: new Map([[b, { clock: 300, lamport: 2 ** 40 }]]) }],
+  newest: 300,
+  retired: new Map([[logId(9, 1), { clock: 77, lamport: 78, at: 299 }]]),
+  reports: [{ log: b, number: 305, config: 2, newest: 299, held: new Map([[b, { clock: 300, lamport: 2 ** 40 }]]) }],
 });
 
 describe('frames', () => {
   test('recorded bytes of version 1', () => {
-    expect(Buffer.from(encodeFrame(frame(FrameKind.push))).toString('hex')).toBe('0100011111111102011111111105060222222222ac028080808080200101111111110305060502030908070109010000004d4e010222222222b10202010222222222ac028080808080206e451878');
+    expect(Buffer.from(encodeFrame(frame(FrameKind.push))).toString('hex')).toBe('0100011111111102011111111105060222222222ac02808080808020010111111111030506050203090807ac020109010000004d4eab02010222222222b10202ab02010222222222ac028080808080205c2bdce9');
   });
 
   test('what was written is read', () => {

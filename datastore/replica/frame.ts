@@ -9,10 +9,11 @@
  *       u8 u32   log
  *       varuint  clock from, clock to, highest Lamport counter of the log
  *       bytes    a sync message of y-protocols (2 = update in a push, 1 = step 2 otherwise) with one V1 update
- *     vector   retired logs with their final clock and Lamport counter
+ *     varuint  `at` of the newest retirement that the sender knows
+ *     varuint  retired logs, if the receiver lacks some; each: u8 u32 log, varuint final clock, Lamport counter, at (retirements.ts)
  *     varuint  reports
  *       u8 u32   log of the member
- *       varuint  number, configuration of the membership that it knows
+ *       varuint  number, configuration of the membership that it knows, `at` of the newest retirement that it knows
  *       vector   what it holds durably
  *     u32      CRC-32 of everything before: most bit flips in an update pass Yjs unnoticed
  *
@@ -24,6 +25,8 @@ import { limits } from '../limits.ts';
 import { MalformedError, Reader, varuintLength, Writer } from './bytes.ts';
 import type { LogUpdate } from './log-doc.ts';
 import { crcOf } from './record.ts';
+import { readRetirements, writeRetirements } from './retirements.ts';
+import type { Retirement } from './retirements.ts';
 import type { LogId } from './types.ts';
 import { readLog, readVector, writeLog, writeVector } from './vector.ts';
 import type { Vector } from './vector.ts';
@@ -32,11 +35,16 @@ export const FRAME_VERSION = 1;
 export const FrameKind = { push: 0, antiEntropy: 1, repair: 2 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 
-/** What a member says it durably holds. `number` grows; `config` is the number of the newest membership configuration it knows. */
+/**
+ * What a member says it durably holds. `number` grows; `config` is the number of the newest membership configuration it knows, `newest` the
+ * `at` of the newest retirement.
+ */
 export interface Report {
   readonly log: LogId;
   readonly number: number;
   readonly config: number;
+  readonly newest: number;
+  /** Of every log that it has not retired. */
   readonly held: Vector;
 }
 
@@ -45,7 +53,8 @@ export interface Frame {
   readonly sender: LogId;
   readonly dependencies: Vector;
   readonly updates: readonly LogUpdate[];
-  readonly retired: Vector;
+  readonly newest: number;
+  readonly retired: ReadonlyMap<LogId, Retirement>;
   readonly reports: readonly Report[];
 }
 
@@ -61,7 +70,7 @@ export function encodeFrame(frame: Frame): Uint8Array<ArrayBuffer> {
     const message = frame.kind === FrameKind.push ? messageYjsUpdate : messageYjsSyncStep2;
     w.varuint(1 + varuintLength(update.length) + update.length).varuint(message).bytes(update);
   }
-  writeVector(w, frame.retired);
+  writeRetirements(w.varuint(frame.newest), frame.retired);
   w.varuint(frame.reports.length);
   for (const report of frame.reports) writeReport(w, report);
   return w.u32(crc32(w.view())).take();
@@ -85,11 +94,12 @@ export function decodeFrame(bytes: Uint8Array): Frame {
   const dependencies = readVector(r);
   const updates: LogUpdate[] = [];
   for (let n = r.count(10); n > 0; n--) updates.push(readUpdate(r, kind));
-  const retired = readVector(r);
+  const newest = r.varuint();
+  const retired = readRetirements(r);
   const reports: Report[] = [];
   for (let n = r.count(8); n > 0; n--) reports.push(readReport(r));
   r.end();
-  return { kind, sender, dependencies, updates, retired, reports };
+  return { kind, sender, dependencies, updates, newest, retired, reports };
 }
 
 function readUpdate(r: Reader, kind: FrameKind): LogUpdate {
@@ -106,8 +116,8 @@ function readUpdate(r: Reader, kind: FrameKind): LogUpdate {
   return { log, fromClock, toClock, lamport, update };
 }
 
-export function writeReport(w: Writer, { log, number, config, held }: Report): void {
-  writeLog(w, log).varuint(number).varuint(config);
+export function writeReport(w: Writer, { log, number, config, newest, held }: Report): void {
+  writeLog(w, log).varuint(number).varuint(config).varuint(newest);
   writeVector(w, held);
 }
 
@@ -115,5 +125,6 @@ export function writeReport(w: Writer, { log, number, config, held }: Report): v
 export function readReport(r: Reader): Report {
   const log = readLog(r);
   const number = r.varuint();
-  return { log, number, config: r.varuint(), held: readVector(r) };
+  const config = r.varuint();
+  return { log, number, config, newest: r.varuint(), held: readVector(r) };
 }

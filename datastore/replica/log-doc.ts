@@ -17,6 +17,7 @@ import { Garbage } from './garbage.ts';
 import { LogWalk } from './log-walk.ts';
 import { crcOf, decodeRecord } from './record.ts';
 import type { StoredRecord } from './record.ts';
+import { Retirements } from './retirements.ts';
 import { Segment, usualShape } from './segment.ts';
 import type { Shape } from './segment.ts';
 import { incarnationOf, logName } from './types.ts';
@@ -55,6 +56,8 @@ export class LogDoc {
   readonly garbage = new Garbage();
   records = 0;
   bytes = 0;
+  /** Records of other logs in this one, which inherited them: by log and Lamport counter. Of several copies of one, the last. */
+  readonly copies = new Map<LogId, Map<number, StoredRecord>>();
   /** Two sums over the records present, independent of order. */
   #digestSum = 0;
   #digestXor = 0;
@@ -70,10 +73,12 @@ export class LogDoc {
   #touched: Y.YEvent<never>[] = [];
 
   readonly #shape: Shape;
+  readonly #retired: Retirements;
 
-  constructor(log: LogId, shape: Shape = usualShape) {
+  constructor(log: LogId, shape: Shape = usualShape, retired = new Retirements()) {
     this.log = log;
     this.#shape = shape;
+    this.#retired = retired;
     // A document belongs to one log and so has one client; the incarnation is as unique as the log needs.
     this.client = incarnationOf(log);
     this.#root = this.#doc.getMap<Group>(ROOT);
@@ -241,7 +246,7 @@ export class LogDoc {
   }
 
   #segment(group: number, number: number, array: Y.Array<Uint8Array>): Segment {
-    const segment = new Segment(group, number, array, this.#shape, this.garbage);
+    const segment = new Segment(this.log, group, number, array, this.#shape, this.garbage);
     this.segments.set(number, segment);
     this.#arrays.set(array, segment);
     this.#groupSizes.set(group, (this.#groupSizes.get(group) ?? 0) + 1);
@@ -251,6 +256,7 @@ export class LogDoc {
 
   #place(segment: Segment, record: StoredRecord): void {
     segment.add(record);
+    if (record.log !== this.log) this.#inherited(record);
     this.#digest(record.bytes, 1);
     this.records++;
     this.bytes += record.bytes.length;
@@ -274,9 +280,23 @@ export class LogDoc {
 
   #gone(record: StoredRecord): void {
     record.place = null;
+    if (record.log !== this.log) this.#disinherited(record);
     this.#digest(record.bytes, -1);
     this.records--;
     this.bytes -= record.bytes.length;
+  }
+
+  #inherited(record: StoredRecord): void {
+    let copies = this.copies.get(record.log);
+    if (copies === undefined) this.copies.set(record.log, (copies = new Map()));
+    copies.set(record.lamport, record);
+  }
+
+  #disinherited(record: StoredRecord): void {
+    const copies = this.copies.get(record.log);
+    if (copies?.get(record.lamport) !== record) return;
+    copies.delete(record.lamport);
+    if (copies.size === 0) this.copies.delete(record.log);
   }
 
   #digest(bytes: Uint8Array, sign: 1 | -1): void {
@@ -337,7 +357,7 @@ export class LogDoc {
     if (segment.array.length < segment.records.length) this.#shrink(segment, removed);
     for (const bytes of segment.array.slice(segment.records.length)) {
       if (!(bytes instanceof Uint8Array)) throw new MalformedError('a segment holds something other than records');
-      const record = decodeRecord(bytes);
+      const record = decodeRecord(bytes, this.#retired);
       this.#place(segment, record);
       added.push(record);
     }

@@ -4,15 +4,17 @@ import { FrameKind } from './frame.ts';
 import { LogDoc } from './log-doc.ts';
 import type { LogUpdate } from './log-doc.ts';
 import type { StoredRecord } from './record.ts';
+import { Retirements } from './retirements.ts';
+import type { Retirement } from './retirements.ts';
 import type { Shape } from './segment.ts';
 import { compareStamps, logName } from './types.ts';
 import type { LogId, RecordSink } from './types.ts';
-import type { Held } from './vector.ts';
+import type { Held, Vector } from './vector.ts';
 
 /** A peer holds more of this replica's own log than it does itself: the disk is an old copy, and this incarnation must end. */
 export class StaleDiskError extends Error {
-  constructor(log: LogId) {
-    super(`a peer holds more of ${logName(log)} than its owner`);
+  constructor(log: LogId, why = `a peer holds more of ${logName(log)} than its owner`) {
+    super(why);
     this.name = 'StaleDiskError';
   }
 }
@@ -20,6 +22,8 @@ export class StaleDiskError extends Error {
 /** What updates have changed. `fresh` is in the order of stamps, so that causes come before effects. */
 export interface Changes {
   readonly fresh: readonly StoredRecord[];
+  /** Stamps that are known, in one more log. */
+  readonly copied: readonly StoredRecord[];
   readonly moved: readonly Move[];
   readonly gone: readonly StoredRecord[];
 }
@@ -29,8 +33,8 @@ const nameOf = (record: StoredRecord): string => `${record.log}/${record.lamport
 
 export class Logs {
   readonly docs = new Map<LogId, LogDoc>();
-  readonly retired = new Map<LogId, Held>();
-  /** Highest Lamport counter held of every log, decided but unwritten records of the own one included: the context of the next record. */
+  readonly retired = new Retirements();
+  /** Highest Lamport counter held of every log that is not retired, decided but unwritten records of the own one included: the context of the next record. */
   readonly context = new Map<LogId, number>();
   /** Highest of all. */
   lamport = 0;
@@ -44,7 +48,7 @@ export class Logs {
   /** The document of a log, made if it is new here. */
   open(log: LogId): LogDoc {
     let doc = this.docs.get(log);
-    if (doc === undefined) this.docs.set(log, (doc = new LogDoc(log, this.#shape)));
+    if (doc === undefined) this.docs.set(log, (doc = new LogDoc(log, this.#shape, this.retired)));
     return doc;
   }
 
@@ -57,8 +61,19 @@ export class Logs {
     return this.docs.get(log)?.clock ?? this.retired.get(log)?.clock ?? 0;
   }
 
+  /** Highest Lamport counter of the log's records of which nothing is new here. */
+  known(log: LogId): number {
+    return this.context.get(log) ?? this.retired.get(log)?.lamport ?? 0;
+  }
+
+  /** Is everything of it here, or was here until it was retired? */
+  covers(held: Vector, mine: Vector = this.vector()): boolean {
+    for (const [log, { clock }] of held) if (!this.retired.has(log) && (mine.get(log)?.clock ?? 0) < clock) return false;
+    return true;
+  }
+
   vector(): Map<LogId, Held> {
-    const vector = new Map<LogId, Held>(this.retired);
+    const vector = new Map<LogId, Held>();
     for (const { log, clock, lamport } of this.docs.values()) vector.set(log, { clock, lamport });
     return vector;
   }
@@ -86,9 +101,12 @@ export class Logs {
     const updates: LogUpdate[] = [];
     let gap = false;
     if ((frame.dependencies.get(own.log)?.clock ?? 0) > own.clock) throw new StaleDiskError(own.log);
+    for (const [log, { clock }] of frame.retired) {
+      if (log === own.log || (this.docs.get(log)?.clock ?? 0) > clock) throw new StaleDiskError(log, `${logName(log)} has been retired below what this disk holds of it`);
+    }
     for (const update of frame.updates) {
       if (update.log === own.log && update.toClock > own.clock) throw new StaleDiskError(own.log);
-      if (update.log === own.log || this.retired.has(update.log)) continue;
+      if (update.log === own.log || this.retired.has(update.log) || frame.retired.has(update.log)) continue;
       const have = clockOf(update.log);
       // What was held before the frame, not after its earlier updates: the last one of a log may carry nothing but deletions.
       if (update.toClock <= this.clock(update.log) && frame.kind !== FrameKind.repair) continue;
@@ -97,39 +115,51 @@ export class Logs {
       updates.push(update);
     }
     if (gap) return 'gap';
-    for (const [log, { clock }] of frame.dependencies) if (!this.retired.has(log) && clockOf(log) < clock) return 'waiting';
+    for (const [log, { clock }] of frame.dependencies) if (!this.retired.has(log) && !frame.retired.has(log) && clockOf(log) < clock) return 'waiting';
     if (!inspected) for (const update of updates) this.inspect(update);
     return updates;
   }
 
   /** @throws MalformedError if the update cannot be applied as it is */
   inspect(update: LogUpdate): void {
-    (this.docs.get(update.log) ?? new LogDoc(update.log, this.#shape)).inspect(update);
+    (this.docs.get(update.log) ?? new LogDoc(update.log, this.#shape, this.retired)).inspect(update);
   }
 
   /** Puts updates into their documents. A record whose stamp is known already has only moved. */
   absorb(updates: readonly LogUpdate[]): Changes {
-    const known = new Map(this.context);
+    const before = new Map(this.context);
+    const known = (log: LogId): number => before.get(log) ?? this.retired.get(log)?.lamport ?? 0;
     const fresh = new Map<string, StoredRecord>();
+    const copied = new Set<StoredRecord>();
     const moved: Move[] = [];
     const gone: StoredRecord[] = [];
     for (const update of updates) {
       const doc = this.open(update.log);
       const { added, removed } = doc.apply(update);
       const left = new Map<string, StoredRecord>();
-      for (const record of removed) if (!fresh.delete(nameOf(record))) left.set(nameOf(record), record);
+      for (const record of removed) {
+        if (fresh.get(nameOf(record)) === record) fresh.delete(nameOf(record));
+        else if (!copied.delete(record)) left.set(nameOf(record), record);
+      }
       for (const record of added) {
         const from = left.get(nameOf(record));
         if (from !== undefined) {
           moved.push([from, record]);
           left.delete(nameOf(record));
-        } else if (record.lamport > (known.get(record.log) ?? 0)) fresh.set(nameOf(record), record);
+        } else if (record.lamport > known(record.log) && !fresh.has(nameOf(record))) fresh.set(nameOf(record), record);
+        else copied.add(record);
       }
       gone.push(...left.values());
       this.heard(doc.log, doc.lamport);
     }
+    // The first of several may have gone again.
+    for (const record of copied) {
+      if (record.lamport <= known(record.log) || fresh.has(nameOf(record))) continue;
+      fresh.set(nameOf(record), record);
+      copied.delete(record);
+    }
     this.changed();
-    return { fresh: [...fresh.values()].sort(compareStamps), moved, gone };
+    return { fresh: [...fresh.values()].sort(compareStamps), copied: [...copied].sort(compareStamps), moved, gone };
   }
 
   /** Puts a snapshot's document in its place. */
@@ -140,9 +170,32 @@ export class Logs {
     return doc;
   }
 
-  retire(log: LogId, held: Held): void {
-    this.retired.set(log, held);
-    this.heard(log, held.lamport);
+  /** The log is no more: its document goes, and it is remembered where it ended. The sink has been told. */
+  retire(log: LogId, retirement: Retirement): void {
+    this.docs.get(log)?.destroy();
+    this.docs.delete(log);
+    this.context.delete(log);
+    this.retired.add(log, retirement);
+    this.lamport = Math.max(this.lamport, retirement.at);
+    this.retired.trim((one) => this.bears(one));
+    this.changed();
+  }
+
+  /** Are there records of that log, in whatever document? */
+  bears(log: LogId): boolean {
+    for (const doc of this.docs.values()) if (doc.log === log || doc.copies.has(log)) return true;
+    return false;
+  }
+
+  /** Another record of the same stamp, in a log that is not `ending`: of the one that is lowest. */
+  copyOf(record: StoredRecord, ending: { has(log: LogId): boolean }): StoredRecord | undefined {
+    let found: StoredRecord | undefined;
+    for (const doc of this.docs.values()) {
+      const copy = doc.copies.get(record.log)?.get(record.lamport);
+      if (copy === undefined || copy === record || ending.has(doc.log)) continue;
+      if (found === undefined || doc.log < found.place!.log) found = copy;
+    }
+    return found;
   }
 
   /** Documents have changed: the index of stamps is no longer right. */
@@ -163,7 +216,9 @@ export class Logs {
         for (const record of segment.records) {
           let log = index.get(record.log);
           if (log === undefined) index.set(record.log, (log = new Map()));
-          log.set(record.lamport, record);
+          // Of several copies the one with the most writes: what is current is in every one of them, history may not be.
+          const other = log.get(record.lamport);
+          if (other === undefined || other.writes.length < record.writes.length) log.set(record.lamport, record);
         }
       }
     }
@@ -172,10 +227,23 @@ export class Logs {
 }
 
 /**
- * Tells a sink what has moved and then what is gone, in the order of stamps: the same at first and at replay, and a deletion goes after what
- * it had superseded.
+ * A stamp that is known stands in one more log. The copy that came last counts, where it is its key's current write; which copies may go is for their
+ * owners to say (collector.ts).
  */
-export function relocate(sink: RecordSink, moved: readonly Move[], gone: readonly StoredRecord[]): void {
+export function takeCopy(sink: RecordSink, record: StoredRecord): void {
+  sink.copied(record);
+  for (const write of record.writes) {
+    const other = sink.currentCopy(record, write);
+    if (other !== null && other !== record) sink.moved(other, record);
+  }
+}
+
+/**
+ * Tells a sink what has been copied, what has moved and then what is gone, in the order of stamps: the same at first and at replay, and a deletion
+ * goes after what it had superseded.
+ */
+export function relocate(sink: RecordSink, { copied, moved, gone }: Omit<Changes, 'fresh'>): void {
+  for (const record of copied) takeCopy(sink, record);
   const losses = gone.map((record) => ({ record, writes: record.writes }));
   for (const [from, to] of [...moved].sort(([a], [b]) => compareStamps(a, b))) {
     sink.moved(from, to);

@@ -30,7 +30,7 @@ export class Outbox {
   }
 
   /** In as many frames as the size demands; each depends on what was held when its updates were made. */
-  send({ updates, records }: Sent, dependencies: Vector, retired: Vector, report: Report): void {
+  send({ updates, records }: Sent, dependencies: Vector, report: Report): void {
     if (this.#listeners.size === 0) return;
     for (let at = 0; at < updates.length; ) {
       const part: LogUpdate[] = [];
@@ -43,7 +43,7 @@ export class Outbox {
       }
       const { log, toClock: clock, lamport } = part.at(-1)!;
       const upTo = new Map(dependencies).set(log, { clock, lamport });
-      const bytes = encodeFrame({ kind: FrameKind.push, sender: log, dependencies: upTo, updates: part, retired, reports: [report] });
+      const bytes = encodeFrame({ kind: FrameKind.push, sender: log, dependencies: upTo, updates: part, newest: report.newest, retired: new Map(), reports: [report] });
       for (const fn of this.#listeners) fn({ bytes, clock, records: count });
     }
   }

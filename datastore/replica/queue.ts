@@ -2,11 +2,13 @@
 import { limits } from '../limits.ts';
 import type { Collector, Rewrite } from './collector.ts';
 import { encodeEntry } from './entry.ts';
+import type { Heir } from './heir.ts';
 import type { LogDoc, LogUpdate } from './log-doc.ts';
 import { relocate } from './logs.ts';
 import type { Move } from './logs.ts';
 import type { Sent } from './outbox.ts';
 import type { StoredRecord } from './record.ts';
+import { compareStamps } from './types.ts';
 import type { RecordSink } from './types.ts';
 
 /** Above this an own update is cut: it must fit into a frame. */
@@ -27,12 +29,14 @@ export interface Batch {
 export class Queue {
   readonly #sink: RecordSink;
   readonly #collector: Collector;
+  readonly #heir: Heir;
   #ops: (OwnWrite | Uint8Array)[] = [];
   #records = 0;
 
-  constructor(sink: RecordSink, collector: Collector) {
+  constructor(sink: RecordSink, collector: Collector, heir: Heir) {
     this.#sink = sink;
     this.#collector = collector;
+    this.#heir = heir;
   }
 
   /** Own records among what waits. */
@@ -52,7 +56,7 @@ export class Queue {
   /**
    * Takes all that waits: runs of own records become one Yjs transaction and one entry each. What the owner forgets goes last: by then all
    * that supersedes it is in the batch. Null: there is nothing.
-   * @param forget whether the owner forgets anything now
+   * @param forget whether the owner forgets, or inherits, anything now
    */
   drain(own: LogDoc | null, forget = true): Batch | null {
     const ops = this.#ops;
@@ -62,8 +66,8 @@ export class Queue {
     const sent: Sent = { updates: [], records: [] };
     let run: OwnWrite[] = [];
     let runBytes = 0;
-    const push = (log: LogDoc, rewrite: Rewrite | null) => {
-      const update = this.#push(log, run, rewrite);
+    const push = (log: LogDoc, rewrite: Rewrite | null, inherited: readonly Move[] = []) => {
+      const update = this.#push(log, run, rewrite, inherited);
       sent.updates.push(update);
       sent.records.push(run.length);
       entries.push(encodeEntry({ kind: 'commit', updates: [update], revisions: run.map((w) => w.revision) }));
@@ -81,12 +85,13 @@ export class Queue {
       if (runBytes > TRANSACTION_BYTES) push(own!, null);
     }
     const rewrite = own === null || !forget ? null : this.#collector.due(own, run.length);
-    if (run.length > 0 || rewrite !== null) push(own!, rewrite);
+    const inherited = own === null || !forget ? [] : this.#heir.due(own);
+    if (run.length > 0 || rewrite !== null || inherited.length > 0) push(own!, rewrite, inherited);
     return entries.length === 0 ? null : { entries, sent };
   }
 
-  /** One Yjs transaction of the own log: new records, and what is moved and forgotten. */
-  #push(own: LogDoc, run: readonly OwnWrite[], rewrite: Rewrite | null): LogUpdate {
+  /** One Yjs transaction of the own log: new records, what is moved and forgotten, and what is copied from logs that are no more. */
+  #push(own: LogDoc, run: readonly OwnWrite[], rewrite: Rewrite | null, inherited: readonly Move[]): LogUpdate {
     const records = run.map((w) => w.record);
     const moved: Move[] = [];
     const gone: StoredRecord[] = [];
@@ -94,9 +99,11 @@ export class Queue {
       if (to === null) gone.push(from);
       else moved.push([from, to]);
     }
-    const all = moved.length === 0 ? records : [...moved.map(([, to]) => to), ...records];
+    // As they will be found at replay.
+    const copied = inherited.map(([, to]) => to).sort(compareStamps);
+    const all = moved.length + copied.length === 0 ? records : [...moved.map(([, to]) => to), ...copied, ...records];
     const update = own.write(all, rewrite?.segments ?? [], records.at(-1)?.lamport ?? 0);
-    relocate(this.#sink, moved, gone);
+    relocate(this.#sink, { copied, moved, gone });
     return update;
   }
 }

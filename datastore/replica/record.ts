@@ -3,9 +3,11 @@
  *
  *     u8       format version, 1
  *     u8       flags: 1 = an origin revision follows (the author counted by 1; otherwise it is Lamport × 512 + slot × 2)
+ *              2 = a retirement follows
  *     u8 u32   slot and incarnation of the stamp's log, which is not the log it stands in if that was inherited
  *     varuint  Lamport counter
  *     [varuint origin revision]
+ *     [varuint Lamport counter minus that of the newest retirement its author knew: logs that are no more are not in the context (retirements.ts)]
  *     varuint  entries of the context, one for every *other* log of which the author held something
  *       u8 u32 varuint     slot, incarnation, own Lamport counter minus the highest held of that log (a difference: short while replicas talk)
  *     varuint  writes
@@ -20,11 +22,13 @@
 import { crc32 } from 'node:zlib';
 import { assert } from './assert.ts';
 import { MalformedError, Reader, Writer } from './bytes.ts';
+import { Retirements } from './retirements.ts';
 import { incarnationOf, logId, slotOf, Space } from './types.ts';
 import type { Context, LogId, Record, RecordWrite, Stamp, Write } from './types.ts';
 
 export const RECORD_VERSION = 1;
 const HAS_REVISION = 1;
+const HAS_RETIREMENT = 2;
 const DELETE = 1;
 const LEASE = 2;
 const SYSTEM = 4;
@@ -35,6 +39,8 @@ const RECORD_OVERHEAD_BYTES = 256;
 
 /** Where the record is physically: told when its life ends or begins. See `segment.ts`. */
 export interface Place {
+  /** The log of the document. */
+  readonly log: LogId;
   lives(record: StoredRecord, alive: boolean): void;
 }
 
@@ -47,14 +53,16 @@ export class StoredRecord implements Record {
   /** null: not in a document yet, or no longer. */
   place: Place | null = null;
   #live = 0;
-  #context: Context | null = null;
+  #context: RecordContext | null = null;
+  readonly #retired: Retirements;
 
-  constructor(stamp: Stamp, originRevision: number, bytes: Uint8Array, writes: RecordWrite[]) {
+  constructor(stamp: Stamp, originRevision: number, bytes: Uint8Array, writes: RecordWrite[], retired: Retirements) {
     this.lamport = stamp.lamport;
     this.log = stamp.log;
     this.originRevision = originRevision;
     this.bytes = bytes;
     this.writes = writes;
+    this.#retired = retired;
   }
 
   get live(): number {
@@ -72,8 +80,24 @@ export class StoredRecord implements Record {
     return this.bytes.length + RECORD_OVERHEAD_BYTES;
   }
 
-  context(): Context {
-    return (this.#context ??= decodeContext(this.bytes));
+  context(): RecordContext {
+    return (this.#context ??= decodeContext(this.bytes, this.#retired));
+  }
+}
+
+/** A context as it stands in a record, with the logs that are no more. */
+export class RecordContext extends Map<LogId, number> {
+  /** The newest retirement that the author knew. */
+  newest = 0;
+  readonly #retired: Retirements;
+
+  constructor(retired: Retirements) {
+    super();
+    this.#retired = retired;
+  }
+
+  override get(log: LogId): number | undefined {
+    return super.get(log) ?? this.#retired.heldBy(this.newest, log);
   }
 }
 
@@ -81,10 +105,15 @@ export class StoredRecord implements Record {
  * Where records are encoded until their document has its own copy: a slab of memory, so that a record costs no allocation of its own.
  */
 export class RecordWriter {
+  readonly #retired: Retirements;
   readonly #writer = new Writer(64 * 1024);
   readonly #slabBytes = 64 * 1024;
   #slab = new Uint8Array(0);
   #used = 0;
+
+  constructor(retired: Retirements = noneRetired) {
+    this.#retired = retired;
+  }
 
   /**
    * Encodes a record.
@@ -93,10 +122,10 @@ export class RecordWriter {
    */
   encode(stamp: Stamp, originRevision: number, held: Context, writes: readonly Write[]): StoredRecord {
     const w = this.#writer.reset();
-    writeHead(w, stamp, originRevision, held);
+    writeHead(w, stamp, originRevision, held, this.#retired.newest);
     const decoded = writeWrites(w, writes, (write) => write.value);
     w.u32(crc32(w.view()));
-    return new StoredRecord(stamp, originOf(stamp, originRevision, decoded), this.#keep(w.view()), decoded);
+    return new StoredRecord(stamp, originOf(stamp, originRevision, decoded), this.#keep(w.view()), decoded, this.#retired);
   }
 
   #keep(bytes: Uint8Array): Uint8Array {
@@ -115,15 +144,17 @@ export class RecordWriter {
 export function encodeSubset(record: StoredRecord, writes: readonly RecordWrite[]): Uint8Array<ArrayBuffer> {
   const origin = record.bytes[1]! & HAS_REVISION ? record.originRevision : 0;
   const w = new Writer(record.bytes.length + 16);
-  writeHead(w, record, origin, record.context());
+  writeHead(w, record, origin, record.context(), record.context().newest);
   writeWrites(w, writes, (x) => (x.valueLength < 0 ? null : record.bytes.subarray(x.valueOffset, x.valueOffset + x.valueLength)));
   return w.u32(crc32(w.view())).take();
 }
 
-function writeHead(w: Writer, stamp: Stamp, originRevision: number, held: Context): void {
-  w.u8(RECORD_VERSION).u8(originRevision > 0 ? HAS_REVISION : 0);
+function writeHead(w: Writer, stamp: Stamp, originRevision: number, held: Context, newest: number): void {
+  w.u8(RECORD_VERSION).u8((originRevision > 0 ? HAS_REVISION : 0) | (newest > 0 ? HAS_RETIREMENT : 0));
   w.u8(slotOf(stamp.log)).u32(incarnationOf(stamp.log)).varuint(stamp.lamport);
   if (originRevision > 0) w.varuint(originRevision);
+  assert(newest < stamp.lamport, 'a Lamport counter lies above every retirement');
+  if (newest > 0) w.varuint(stamp.lamport - newest);
   let others = 0;
   for (const [log, lamport] of held) if (log !== stamp.log && lamport > 0) others++;
   w.varuint(others);
@@ -156,17 +187,20 @@ function originOf(stamp: Stamp, written: number, writes: readonly RecordWrite[])
   return 0;
 }
 
+const noneRetired = new Retirements();
+
 /**
  * Decodes a record as it stands in a document. Values are offsets into `bytes`, the context waits until somebody asks.
  * @throws MalformedError
  */
-export function decodeRecord(bytes: Uint8Array): StoredRecord {
+export function decodeRecord(bytes: Uint8Array, retired: Retirements = noneRetired): StoredRecord {
   const end = bytes.length - CRC_BYTES;
   if (end < 0) throw new MalformedError('record too short');
   if (crc32(bytes.subarray(0, end)) !== crcOf(bytes)) throw new MalformedError('record with a wrong CRC');
   const r = new Reader(bytes, 0, end);
   const { stamp, flags } = readHead(r);
   const written = flags & HAS_REVISION ? r.varuint() : 0;
+  readNewest(r, flags, stamp.lamport);
   for (let n = r.count(6); n > 0; n--) {
     r.skip(5);
     const behind = r.varuint();
@@ -175,19 +209,26 @@ export function decodeRecord(bytes: Uint8Array): StoredRecord {
   const writes: RecordWrite[] = [];
   for (let n = r.count(2); n > 0; n--) writes.push(readWrite(r));
   r.end();
-  return new StoredRecord(stamp, originOf(stamp, written, writes), bytes, writes);
+  return new StoredRecord(stamp, originOf(stamp, written, writes), bytes, writes, retired);
 }
 
 function readHead(r: Reader): { stamp: Stamp; flags: number } {
   const version = r.u8();
   if (version !== RECORD_VERSION) throw new MalformedError(`record of version ${version}`);
   const flags = r.u8();
-  if (flags > HAS_REVISION) throw new MalformedError('flags of a record');
+  if (flags > (HAS_REVISION | HAS_RETIREMENT)) throw new MalformedError('flags of a record');
   const slot = r.u8();
   const log = logId(slot, r.u32());
   const lamport = r.varuint();
   if (lamport === 0) throw new MalformedError('record without a Lamport counter');
   return { stamp: { lamport, log }, flags };
+}
+
+function readNewest(r: Reader, flags: number, lamport: number): number {
+  if ((flags & HAS_RETIREMENT) === 0) return 0;
+  const behind = r.varuint();
+  if (behind === 0 || behind >= lamport) throw new MalformedError('retirement in a record');
+  return lamport - behind;
 }
 
 function readWrite(r: Reader): RecordWrite {
@@ -202,11 +243,13 @@ function readWrite(r: Reader): RecordWrite {
 }
 
 /** The context of a record whose CRC has been checked, the record itself included. */
-function decodeContext(bytes: Uint8Array): Context {
+function decodeContext(bytes: Uint8Array, retired: Retirements): RecordContext {
   const r = new Reader(bytes, 0, bytes.length - CRC_BYTES);
   const { stamp, flags } = readHead(r);
   if (flags & HAS_REVISION) r.varuint();
-  const context = new Map<LogId, number>([[stamp.log, stamp.lamport]]);
+  const context = new RecordContext(retired);
+  context.newest = readNewest(r, flags, stamp.lamport);
+  context.set(stamp.log, stamp.lamport);
   for (let n = r.count(6); n > 0; n--) {
     const slot = r.u8();
     const log = logId(slot, r.u32());

@@ -15,6 +15,7 @@ import { encodeEntry } from './entry.ts';
 import type { Entry } from './entry.ts';
 import { encodeFrame, FrameKind } from './frame.ts';
 import type { Frame, Report } from './frame.ts';
+import { Heir } from './heir.ts';
 import type { LogDoc, LogUpdate } from './log-doc.ts';
 import type { Logs } from './logs.ts';
 import { Outbox } from './outbox.ts';
@@ -24,16 +25,19 @@ import type { Group } from './pipeline.ts';
 import { Queue } from './queue.ts';
 import { RecordWriter } from './record.ts';
 import type { StoredRecord } from './record.ts';
+import type { Retirement, Retirements } from './retirements.ts';
 import type { RevisionKind, Revisions } from './revisions.ts';
 import { usualShape } from './segment.ts';
 import type { Shape } from './segment.ts';
 import { Stability } from './stability.ts';
-import type { Member } from './stability.ts';
+import type { Member, Standing } from './stability.ts';
 import type { StateLoader } from './state.ts';
 import { logId, slotOf, Space } from './types.ts';
 import type { LogId, RecordSink, Stamp, Write } from './types.ts';
+import type { Unit } from './unit.ts';
 import { UnitIntake } from './unit-intake.ts';
-import type { Held, Vector } from './vector.ts';
+import type { Outcome } from './unit-intake.ts';
+import type { Vector } from './vector.ts';
 
 export interface Identity {
   readonly slot: number;
@@ -58,7 +62,7 @@ export interface ReplicaOptions {
  * applied: new here. known: nothing new. gap: an update begins above what is held; ask for what is missing. waiting: something that the frame
  * depends on is not here; anti-entropy brings it whole.
  */
-export type IntegrateResult = 'applied' | 'known' | 'gap' | 'waiting';
+export type IntegrateResult = Outcome;
 
 export interface Commit {
   readonly revision: number;
@@ -67,9 +71,10 @@ export interface Commit {
 }
 
 /** What had been applied when a group was made; what is durable when it is. */
-interface Mark {
+interface Mark extends Standing {
   readonly revision: number;
-  readonly vector: Vector;
+  /** The number of the report that says so. */
+  readonly number: number;
   readonly digests: ReadonlyMap<LogId, number>;
 }
 
@@ -84,14 +89,17 @@ export class Replica {
   readonly #pipeline: Pipeline;
   readonly #collector: Collector;
   readonly #queue: Queue;
-  readonly #stability = new Stability();
-  readonly #writer = new RecordWriter();
+  readonly #stability: Stability;
+  readonly #writer: RecordWriter;
+  readonly #heir: Heir;
   readonly #applied: Applied;
   readonly #units: UnitIntake;
   /** True: the own log is not to move by itself, for it is not known yet whether the disk is an old copy. */
   held = false;
   #removed: readonly LogId[] = [];
-  #durable: Mark = { revision: 0, vector: new Map(), digests: new Map() };
+  #retiring = false;
+  readonly #news = new Set<() => void>();
+  #durable: Mark = { revision: 0, vector: new Map(), config: 0, newest: 0, number: 0, digests: new Map() };
   /** While half a unit is in the documents: what was held, durable and visible before. Nothing of the unit shows until it is complete. */
   #before: Mark | null = null;
   #started = false;
@@ -103,8 +111,12 @@ export class Replica {
     this.#sink = sink;
     if (onFrame !== undefined) this.onFrame(({ bytes }) => onFrame(bytes));
     this.#pipeline = new Pipeline(clock, () => this.#prepare(), onFatal ?? (() => {}));
-    this.#collector = new Collector(sink, (stamp) => this.stable(stamp), shape);
-    this.#queue = new Queue(sink, this.#collector);
+    const { logs } = this.#applied;
+    this.#writer = new RecordWriter(logs.retired);
+    this.#stability = new Stability({ own: () => this.log, durable: () => this.#durable, covers: (held) => logs.covers(held, this.#durable.vector), retired: logs.retired });
+    this.#collector = new Collector({ sink, stable: (stamp) => this.stable(stamp), isMember: (log) => this.#stability.isMember(log), retired: logs.retired, shape });
+    this.#heir = new Heir(logs, sink, this.#collector);
+    this.#queue = new Queue(sink, this.#collector, this.#heir);
     this.#units = new UnitIntake(this.#applied, {
       clock,
       sink,
@@ -318,9 +330,11 @@ export class Replica {
     assert(this.#started, 'a started replica integrates');
     // After learning of a removal: what that member held may still come through others (REPLICATION.md, rule 12).
     if (this.#removed.includes(frame.sender)) return 'known';
-    if (this.#units.flipping) return 'waiting';
-    const updates = this.#logs.admit(frame, own);
     for (const report of frame.reports) this.reported(report);
+    if (this.#units.flipping || this.#isFenced(frame)) return 'waiting';
+    // Anti-entropy brings what the sender knows of logs that are no more.
+    if (frame.newest > this.#logs.retired.newest) return 'gap';
+    const updates = this.#logs.admit(frame, own);
     if (!Array.isArray(updates)) return updates;
     if (updates.length === 0) return 'known';
     const revisions = this.#applied.absorb(updates);
@@ -347,8 +361,9 @@ export class Replica {
   /**
    * Everything that a replica with this vector lacks, in all logs, with deletions, in pieces; made while they are fetched.
    * @param theirs null: everything there is, for a repair
+   * @param newest `at` of the newest retirement known there
    */
-  answerTo(theirs: ReadonlyMap<LogId, { readonly clock: number }> | null, pieceBytes: number = limits.answer_chunk_bytes): Answer {
+  answerTo(theirs: ReadonlyMap<LogId, { readonly clock: number }> | null, pieceBytes: number = limits.answer_chunk_bytes, newest = 0): Answer {
     const kind = theirs === null ? FrameKind.repair : FrameKind.antiEntropy;
     return new Answer({
       clock: this.#clock,
@@ -357,8 +372,8 @@ export class Replica {
       flushed: () => this.flushed(),
       encode: (updates, last) =>
         last
-          ? this.#encode(kind, updates, this.#logs.vector(), this.#allReports())
-          : encodeFrame({ kind, sender: this.log, dependencies: new Map(), updates, retired: new Map(), reports: [] }),
+          ? this.#encode(kind, updates, this.#logs.vector(), this.#allReports(), new Map([...this.#logs.retired].filter(([, { at }]) => at > newest)))
+          : encodeFrame({ kind, sender: this.log, dependencies: new Map(), updates, newest: 0, retired: new Map(), reports: [] }),
     }, theirs, pieceBytes);
   }
 
@@ -388,7 +403,7 @@ export class Replica {
 
   /** What a member says it durably holds. */
   reported(report: Report): void {
-    if (report.log !== this.log) this.#stability.report(report);
+    if (report.log !== this.log && !this.#removed.includes(report.log) && !this.retired.has(report.log)) this.#stability.report(report);
   }
 
   /** The newest report of the member that writes `log`, heard since the start. */
@@ -403,30 +418,55 @@ export class Replica {
 
   /** What this replica durably holds. Its number is the sum of all clocks: it grows, also across restarts. */
   report(): Report {
-    let number = 0;
-    for (const { clock } of this.#durable.vector.values()) number += clock;
-    return { log: this.log, number, config: this.#stability.config, held: this.#durable.vector };
+    const { number, config, newest, vector } = this.#durable;
+    return { log: this.log, number, config, newest, held: vector };
   }
 
   /**
    * Tells who the members are, this replica included. Nothing is stable before.
    * @param config number of that configuration of the membership
-   * @param removal number of the newest configuration that removed a member whose log is not retired; 0: none
-   * @param removed logs that no member writes any more, and that are not retired
+   * @param removed logs that no member writes any more
    */
-  setMembers(members: readonly Member[], config = 0, removal = 0, removed: readonly LogId[] = []): void {
+  setMembers(members: readonly Member[], config = 0, removed: readonly LogId[] = []): void {
     this.#removed = removed;
-    this.#stability.setMembers(members, config, removal);
+    this.#stability.setMembers(members, config);
+    for (const log of removed) this.#stability.forget(log);
     this.#applied.revisions.setMembers(members.map((m) => m.slot));
+    // What the report says of it counts from when all that came before is durable.
+    if (this.#started) void this.#pipeline.submit();
   }
 
   /** Held durably by every member, so that no write can turn up whose author did not know it (REPLICATION.md, rule 9). */
   stable(stamp: Stamp): boolean {
-    return this.#stability.stable(stamp, this.log, this.#durable.vector);
+    return this.#stability.stable(stamp);
   }
 
-  /** What was held at last of the logs that are no more (REPLICATION.md, 14). */
-  get retired(): ReadonlyMap<LogId, Held> {
+  /** Of every log, those that are no more included, the highest Lamport counter that is durable here. */
+  counters(): Map<LogId, number> {
+    const counters = new Map([...this.retired].map(([log, { lamport }]) => [log, lamport]));
+    for (const [log, { lamport }] of this.#durable.vector) counters.set(log, lamport);
+    return counters;
+  }
+
+  /** Is all of `held` durable here, or was it until its log was retired? */
+  covers(held: Vector): boolean {
+    return this.#logs.covers(held, this.#durable.vector);
+  }
+
+  /** Does every member know, as far as has been reported, that the log is retired? */
+  isRetiredEverywhere(log: LogId): boolean {
+    const retired = this.retired.get(log);
+    return retired !== undefined && (this.#stability.agreed()?.every(({ newest }) => newest >= retired.at) ?? false);
+  }
+
+  /** Calls `fn` when what this replica reports of itself, besides clocks, has changed: the configuration or the retirements that it knows. */
+  onNews(fn: () => void): () => void {
+    this.#news.add(fn);
+    return () => void this.#news.delete(fn);
+  }
+
+  /** The logs that are no more, and where they ended (REPLICATION.md, 14). */
+  get retired(): Retirements {
     return this.#logs.retired;
   }
 
@@ -491,46 +531,100 @@ export class Replica {
     return this.#pipeline.submit();
   }
 
-  #admitUnit(frame: Frame): LogUpdate[] | 'gap' | 'waiting' {
-    const updates = frame.updates.filter(({ log }) => !frame.retired.has(log));
-    const admitted = this.#logs.admit({ ...frame, updates }, this.#ownLog(), true);
+  #admitUnit(frame: Frame): Unit | Outcome {
+    if (this.#removed.includes(frame.sender)) return 'known';
     for (const report of frame.reports) this.reported(report);
-    return admitted;
+    if (this.#isFenced(frame)) return 'waiting';
+    const updates = this.#logs.admit(frame, this.#ownLog(), true);
+    if (!Array.isArray(updates)) return updates;
+    const { newest } = this.#logs.retired;
+    return { updates, retired: new Map([...frame.retired].filter(([, { at }]) => at > newest)) };
+  }
+
+  /**
+   * More of a log whose owner was removed, from somebody who is no member: a disk that nobody has vouched for. Where that log ends is agreed
+   * between the members; it waits until it is one.
+   */
+  #isFenced({ sender, updates }: Frame): boolean {
+    if (this.#stability.members.length === 0 || this.#stability.isMember(sender)) return false;
+    return updates.some(({ log, toClock }) => this.#removed.includes(log) && toClock > this.#logs.clock(log));
+  }
+
+  /** The lowest member inherits the logs of those that are no more. */
+  #inherit(): void {
+    const reports = this.#isLowest() ? this.#stability.agreed() : null;
+    if (reports === null) return this.#heir.rest();
+    const ready = this.#heir.look(this.#removed, this.#durable.config, reports);
+    if (this.#heir.waiting) void this.#pipeline.submit();
+    if (ready.length === 0 || this.#retiring) return;
+    this.#retiring = true;
+    const done = (): void => void (this.#retiring = false);
+    this.#units.retire(() => this.#retirement()).then(done, done);
+  }
+
+  /** What can be retired still can when its turn has come. */
+  #retirement(): ReadonlyMap<LogId, Retirement> {
+    const reports = this.#isLowest() ? this.#stability.agreed() : null;
+    if (reports === null) return new Map();
+    return this.#heir.retirement(this.#heir.look(this.#removed, this.#durable.config, reports));
+  }
+
+  #isLowest(): boolean {
+    return this.#stability.members.every(({ log }) => log !== null && log >= this.log) && this.#stability.isMember(this.log);
   }
 
   /** One group of everything that waits. */
   #prepare(): Group | null {
     this.#logs.changed();
     const batch = this.#queue.drain(this.#own, !this.held && !this.#units.flipping);
-    if (batch === null) return null;
     const mark = this.#mark();
+    if (batch === null) {
+      // Nothing is being written, so all of it is durable.
+      if (mark.config !== this.#durable.config) this.#becomeDurable(mark);
+      this.#heir.held(mark.vector);
+      return null;
+    }
     return {
       entries: batch.entries,
-      durable: () => this.#becomeDurable(mark),
-      after: () => this.#outbox.send(batch.sent, mark.vector, this.#logs.retired, this.report()),
+      durable: () => {
+        this.#becomeDurable(mark);
+        this.#heir.held(mark.vector);
+      },
+      after: () => {
+        this.#outbox.send(batch.sent, mark.vector, this.report());
+        if (this.#heir.waiting) void this.#pipeline.submit();
+      },
     };
   }
 
   #mark(): Mark {
     if (this.#before !== null) return this.#before;
-    return { revision: this.currentRevision, vector: this.#logs.vector(), digests: this.#logs.digests() };
+    const vector = this.#logs.vector();
+    const { newest, clocks } = this.#logs.retired;
+    // The sum of all clocks there have been: it grows, also across restarts.
+    let number = clocks;
+    for (const { clock } of vector.values()) number += clock;
+    return { revision: this.currentRevision, vector, config: this.#stability.config, newest, number, digests: this.#logs.digests() };
   }
 
   #becomeDurable(mark: Mark): void {
     const advanced = mark.revision > this.#durable.revision;
+    const news = mark.config !== this.#durable.config || mark.newest !== this.#durable.newest;
     this.#durable = mark;
     this.#stability.moved();
     if (advanced) this.#sink.durable(mark.revision);
+    if (news) for (const fn of this.#news) fn();
   }
 
-  #encode(kind: FrameKind, updates: readonly LogUpdate[], dependencies: Vector, reports: readonly Report[]): Uint8Array {
-    return encodeFrame({ kind, sender: this.log, dependencies, updates, retired: this.#logs.retired, reports });
+  #encode(kind: FrameKind, updates: readonly LogUpdate[], dependencies: Vector, reports: readonly Report[], retired: ReadonlyMap<LogId, Retirement> = new Map()): Uint8Array {
+    return encodeFrame({ kind, sender: this.log, dependencies, updates, newest: this.#durable.newest, retired, reports });
   }
 
   /** An idle replica forgets, too. */
   #onTick(): void {
     this.#tick = this.#clock.after(TICK_MS, () => this.#onTick());
     if (this.#own === null || this.held || this.#units.flipping) return;
+    this.#inherit();
     this.#collector.search(this.#own, 4);
     if (this.#collector.waiting(this.#own)) void this.#pipeline.submit();
   }

@@ -4,6 +4,7 @@ import { limits } from '../limits.ts';
 import { assert } from './assert.ts';
 import type { Garbage } from './garbage.ts';
 import type { Place, StoredRecord } from './record.ts';
+import type { LogId } from './types.ts';
 
 /** How large the parts of a document are. Only its owner goes by it; a reader takes what comes. */
 export interface Shape {
@@ -19,6 +20,7 @@ export const usualShape: Shape = {
 };
 
 export class Segment implements Place {
+  readonly log: LogId;
   readonly group: number;
   readonly number: number;
   readonly array: Y.Array<Uint8Array>;
@@ -34,7 +36,8 @@ export class Segment implements Place {
   readonly #garbage: Garbage;
   readonly #shape: Shape;
 
-  constructor(group: number, number: number, array: Y.Array<Uint8Array>, shape: Shape, garbage: Garbage) {
+  constructor(log: LogId, group: number, number: number, array: Y.Array<Uint8Array>, shape: Shape, garbage: Garbage) {
+    this.log = log;
     this.group = group;
     this.#shape = shape;
     this.number = number;

@@ -3,7 +3,7 @@
  *
  *     0 header   u8 format version (1), u8 initialised
  *                [log, u8 striding, varuint current revision, last counted by 1, floor, Lamport counter]
- *                vector of retired logs, vector of the logs
+ *                varuint `at` of the newest retirement, sum of the clocks of all retired logs; those remembered (retirements.ts); vector of the logs
  *     1 piece    log, bytes        of the document's V1 state, in order
  *     3 staged   log, varuint from, to, lamport, bytes: an update of a unit that is not complete yet, in order
  *     2 end      varuint n, n × { log, varuint digest }
@@ -12,11 +12,13 @@
  */
 import { MalformedError, Reader, Writer } from './bytes.ts';
 import type { LogDoc, LogUpdate } from './log-doc.ts';
+import { readRetirements, writeRetirements } from './retirements.ts';
+import type { Retirement, Retirements } from './retirements.ts';
 import type { RevisionState } from './revisions.ts';
 import { logName } from './types.ts';
 import type { LogId } from './types.ts';
 import { readLog, readVector, writeLog, writeVector } from './vector.ts';
-import type { Held, Vector } from './vector.ts';
+import type { Held } from './vector.ts';
 
 const VERSION = 1;
 const HEADER = 0;
@@ -28,7 +30,7 @@ const PIECE_BYTES = 1_048_576;
 export interface ReplicaState {
   /** null: the disk has no identity yet. */
   readonly identity: { readonly log: LogId; readonly revisions: RevisionState; readonly lamport: number } | null;
-  readonly retired: Vector;
+  readonly retired: Retirements;
   readonly logs: Iterable<LogDoc>;
   readonly staged: readonly LogUpdate[];
 }
@@ -40,7 +42,7 @@ export function* encodeState({ identity, retired, logs, staged }: ReplicaState):
     const { striding, current, lastSingle, floor } = identity.revisions;
     writeLog(w, identity.log).u8(striding ? 1 : 0).varuint(current).varuint(lastSingle).varuint(floor).varuint(identity.lamport);
   }
-  writeVector(w, retired);
+  writeRetirements(w.varuint(retired.newest).varuint(retired.clocks), retired);
   writeVector(w, new Map(docs.map((doc) => [doc.log, doc])));
   yield w.take();
   for (const doc of docs) {
@@ -57,9 +59,16 @@ export function* encodeState({ identity, retired, logs, staged }: ReplicaState):
   yield w.take();
 }
 
+/** Logs that are no more, of a snapshot. */
+export interface LoadedRetirements {
+  readonly newest: number;
+  readonly clocks: number;
+  readonly retired: ReadonlyMap<LogId, Retirement>;
+}
+
 /** Where a loader puts what it reads. */
 export interface StateTarget {
-  header(identity: ReplicaState['identity'], retired: Vector): void;
+  header(identity: ReplicaState['identity'], retired: LoadedRetirements): void;
   /** @returns the document loaded */
   log(log: LogId, held: Held, update: Uint8Array): LogDoc;
   staged(update: LogUpdate): void;
@@ -96,7 +105,9 @@ export class StateLoader {
     const version = r.u8();
     if (version !== VERSION) throw new MalformedError(`snapshot of version ${version}`);
     const identity = r.u8() === 0 ? null : readIdentity(r);
-    this.#target.header(identity, readVector(r));
+    const newest = r.varuint();
+    const clocks = r.varuint();
+    this.#target.header(identity, { newest, clocks, retired: readRetirements(r) });
     this.#logs = readVector(r);
   }
 

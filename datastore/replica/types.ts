@@ -33,7 +33,7 @@ export interface Record {
   readonly originRevision: number;
   bytes: Uint8Array;
   writes: RecordWrite[];
-  /** Decoded on demand; includes the record itself. */
+  /** Decoded on demand; includes the record itself, and the whole of a log that its author knew to be retired. */
   context(): Context;
   /**
    * How many of `writes` are some key's current write (tombstones count). Starts at 0 and is kept by the sink alone; at 0 the owner may
@@ -61,7 +61,12 @@ export interface RecordSink {
    */
   integrate(record: Record, revision: number): boolean;
   /**
-   * The same stamp now lives in other bytes (moved to another segment, or its log was inherited), perhaps with fewer writes. The writes of
+   * A record of a stamp that is known already stands in another log, too, which inherits it: its writes are physically in one more document.
+   * Nothing else changes.
+   */
+  copied(record: Record): void;
+  /**
+   * The same stamp now lives in other bytes (moved to another segment, or a copy counts instead), perhaps with fewer writes. The writes of
    * `to` are new objects that correspond to those of `from` by space and key. The sink carries `live` over (`to.live` starts at 0) and lets
    * go of `from`. Writes left behind are named by a call of `dropped(from, …)` that follows.
    */
@@ -70,6 +75,8 @@ export interface RecordSink {
   dropped(record: Record, writes: readonly RecordWrite[]): void;
   /** Is this write what its key is now (tombstones count)? Decides what the owner moves and what it drops. */
   isCurrent(record: Record, write: RecordWrite): boolean;
+  /** The record that is this key's current write and bears the same stamp as `record`: itself, or a copy in another log; null: there is none. */
+  currentCopy(record: Record, write: RecordWrite): Record | null;
   /**
    * May this deletion be forgotten, as far as the keyspace knows: is it its key's only head, and is no other write of the key physically in
    * any document here (between `integrate` and `dropped`)? Whether it is stable the replica decides.

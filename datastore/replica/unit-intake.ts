@@ -1,6 +1,6 @@
 /**
  * How a unit (unit.ts) gets in: its pieces are looked into, put on stable storage, and then become part of the state in steps, between which
- * other work goes on. Units are taken one after the other.
+ * other work goes on. Units are taken one after the other. What this replica retires by itself is a unit, too.
  */
 import type { Clock } from '../host/host.ts';
 import { limits } from '../limits.ts';
@@ -8,8 +8,10 @@ import type { Applied } from './applied.ts';
 import type { Entry } from './entry.ts';
 import type { Frame } from './frame.ts';
 import type { LogUpdate } from './log-doc.ts';
-import type { RecordSink } from './types.ts';
+import type { Retirement } from './retirements.ts';
+import type { LogId, RecordSink } from './types.ts';
 import { integrateUnit } from './unit.ts';
+import type { Unit } from './unit.ts';
 
 /** A journal entry of a unit has about so many bytes. */
 const STAGE_BYTES = 1_048_576;
@@ -17,8 +19,12 @@ const STAGE_BYTES = 1_048_576;
 /** A unit that is being integrated, step by step. */
 interface Flip {
   readonly steps: Generator<void, number[]>;
+  readonly retired: ReadonlyMap<LogId, Retirement>;
   readonly done: PromiseWithResolvers<void>;
 }
+
+/** What comes of a unit. */
+export type Outcome = 'applied' | 'known' | 'gap' | 'waiting';
 
 export interface UnitPorts {
   readonly clock: Clock;
@@ -56,10 +62,19 @@ export class UnitIntake {
   }
 
   /** Takes the pieces of a unit, after all units that came before. `admit` says what of it is new and whether it can be applied. */
-  take(pieces: Iterable<Frame>, admit: (frame: Frame) => LogUpdate[] | 'gap' | 'waiting'): Promise<'applied' | 'known' | 'gap' | 'waiting'> {
-    const result = this.#last.then(() => this.#take(pieces, admit));
-    this.#last = result.catch(() => {});
-    return result;
+  take(pieces: Iterable<Frame>, admit: (frame: Frame) => Unit | Outcome): Promise<Outcome> {
+    return this.#next(() => this.#take(pieces, admit));
+  }
+
+  /** Retires logs, if at its turn there are still any to be retired. */
+  retire(which: () => ReadonlyMap<LogId, Retirement>): Promise<void> {
+    return this.#next(async () => {
+      // Parts of a unit that a crash has ended may be in the journal: they do not belong to this one.
+      await this.#ports.submit({ kind: 'part', first: true, updates: [] });
+      while (this.#ports.busy()) await this.#ports.flushed();
+      const retired = which();
+      if (retired.size > 0) await this.#begin({ updates: [], retired });
+    });
   }
 
   /** Finishes the unit at once: somebody cannot wait. */
@@ -67,7 +82,13 @@ export class UnitIntake {
     if (this.#flip !== null) this.#advance(() => true);
   }
 
-  async #take(pieces: Iterable<Frame>, admit: (frame: Frame) => LogUpdate[] | 'gap' | 'waiting'): Promise<'applied' | 'known' | 'gap' | 'waiting'> {
+  #next<T>(then: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(then);
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  async #take(pieces: Iterable<Frame>, admit: (frame: Frame) => Unit | Outcome): Promise<Outcome> {
     const { flushed, busy } = this.#ports;
     const pause = slices(this.#ports.clock);
     const updates: LogUpdate[] = [];
@@ -82,9 +103,9 @@ export class UnitIntake {
     }
     if (last === null) return 'known';
     const admitted = admit({ ...last, updates });
-    if (!Array.isArray(admitted)) return admitted;
-    if (admitted.length === 0) return 'known';
-    await this.#stage(admitted);
+    if (typeof admitted === 'string') return admitted;
+    if (admitted.updates.length + admitted.retired.size === 0) return 'known';
+    await this.#stage(admitted.updates);
     // Own records that are decided must be in their document, and durable, before anything of the unit: they have not seen it.
     while (busy()) await flushed();
     await this.#begin(admitted);
@@ -94,6 +115,7 @@ export class UnitIntake {
 
   /** Puts a unit on stable storage, where it has no effect yet; a little at a time, so that other entries are not held up. */
   async #stage(updates: readonly LogUpdate[]): Promise<void> {
+    if (updates.length === 0) await this.#ports.submit({ kind: 'part', first: true, updates: [] });
     let part: LogUpdate[] = [];
     let bytes = 0;
     for (let i = 0, first = true; i < updates.length; i++) {
@@ -108,10 +130,10 @@ export class UnitIntake {
   }
 
   /** Resolves when the unit has been integrated; it is not durable then. */
-  #begin(updates: readonly LogUpdate[]): Promise<void> {
+  #begin(unit: Unit): Promise<void> {
     const { clock, sink } = this.#ports;
     this.#ports.begins();
-    const flip: Flip = { steps: integrateUnit(this.#applied.logs, sink, updates, (record) => this.#applied.give(record)), done: Promise.withResolvers() };
+    const flip: Flip = { steps: integrateUnit(this.#applied.logs, sink, unit, (record) => this.#applied.give(record)), retired: unit.retired, done: Promise.withResolvers() };
     flip.done.promise.catch(() => {}); // nobody has to wait for it
     this.#flip = flip;
     const go = (): void => {
@@ -132,7 +154,7 @@ export class UnitIntake {
         if (step.done !== true) continue;
         this.#flip = null;
         this.#ports.ended();
-        void this.#ports.submit({ kind: 'unit', revisions: step.value });
+        void this.#ports.submit({ kind: 'unit', revisions: step.value, retired: flip.retired });
         return flip.done.resolve();
       } while (more());
     } catch (error) {

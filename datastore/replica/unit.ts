@@ -3,22 +3,30 @@
  * owner moves old records to the head of its log: no order of pieces shows every cause before its effect. So it becomes part of the state as a
  * whole, but in steps, between which other work goes on.
  *
- * The outcome is the same as that of one call of `Logs.absorb` with everything: new records in the order of stamps, then moves, then losses.
+ * The outcome is the same as that of one call of `Logs.absorb` with everything: new records in the order of stamps, then copies and moves, then
+ * losses. Last go the logs that are retired, of which everything that lives has been copied by then (rule 12).
  */
 import type { Applied, LogUpdate } from './log-doc.ts';
 import { cutDeletions } from './log-walk.ts';
+import { takeCopy } from './logs.ts';
 import type { Logs, Move } from './logs.ts';
 import type { StoredRecord } from './record.ts';
+import type { Retirement } from './retirements.ts';
 import { StampOrder } from './stamp-order.ts';
 import { compareStamps } from './types.ts';
-import type { Context, RecordSink, RecordWrite } from './types.ts';
+import type { LogId, RecordSink, RecordWrite } from './types.ts';
 
 /** One step deletes so many structs at most, */
 const STEP_CLOCKS = 1_024;
 /** … or tells the sink of so many records. */
 const STEP_RECORDS = 8;
 
-const nameOf = (record: StoredRecord): string => `${record.log}/${record.lamport}`;
+const nameIn = (log: LogId, record: StoredRecord): string => `${log}:${record.log}/${record.lamport}`;
+
+export interface Unit {
+  readonly updates: readonly LogUpdate[];
+  readonly retired: ReadonlyMap<LogId, Retirement>;
+}
 
 /** An update that carries nothing but deletions: those of a log go last. */
 const deletes = (update: LogUpdate): boolean => update.fromClock === update.toClock;
@@ -31,45 +39,48 @@ interface Loss {
 /** What the updates of a unit have changed so far. */
 class Changes {
   /** Of each log the highest counter known before. */
-  readonly known: Context;
-  readonly #added = new Set<StoredRecord>();
+  readonly #known: (log: LogId) => number;
+  /** By the log in whose document they are. */
+  readonly #added = new Map<StoredRecord, LogId>();
   readonly #order = new StampOrder<StoredRecord>((record) => record);
   /** Records held before that have left their segment. */
   readonly #left = new Map<string, StoredRecord>();
-  readonly #leftOrder = new StampOrder<StoredRecord>((record) => record);
+  readonly #leftOrder = new StampOrder<{ readonly name: string; readonly record: StoredRecord }>(({ record }) => record);
 
-  constructor(known: Context) {
-    this.known = known;
+  constructor(known: (log: LogId) => number) {
+    this.#known = known;
   }
 
-  take({ added, removed }: Applied): void {
-    for (const record of added) this.#added.add(record);
+  take(log: LogId, { added, removed }: Applied): void {
+    for (const record of added) this.#added.set(record, log);
     this.#order.add(added);
-    const left = removed.filter((record) => !this.#added.delete(record));
-    for (const record of left) this.#left.set(nameOf(record), record);
+    const left = removed.filter((record) => !this.#added.delete(record)).map((record) => ({ name: nameIn(log, record), record }));
+    for (const { name, record } of left) this.#left.set(name, record);
     this.#leftOrder.add(left);
   }
 
-  /** All records that have come and stayed, in the order of stamps. */
-  *arrivals(): IterableIterator<{ readonly record: StoredRecord; readonly from: StoredRecord | undefined }> {
+  /** All records that have come and stayed, in the order of stamps: new ones, those that have left another segment, and copies of others. */
+  *arrivals(): IterableIterator<{ readonly record: StoredRecord; readonly from: StoredRecord | 'new' | 'copy' }> {
     let before: StoredRecord | null = null;
     for (let record = this.#order.next(); record !== undefined; record = this.#order.next()) {
-      if (!this.#added.has(record)) continue;
-      let from: StoredRecord | undefined;
-      if (record.lamport <= (this.known.get(record.log) ?? 0)) {
-        from = this.#left.get(nameOf(record));
-        if (from === undefined) continue;
-        this.#left.delete(nameOf(record));
-      } else if (before !== null && compareStamps(before, record) === 0) continue;
-      before = record;
-      yield { record, from };
+      const log = this.#added.get(record);
+      if (log === undefined) continue;
+      if (record.lamport > this.#known(record.log) && (before === null || compareStamps(before, record) !== 0)) {
+        before = record;
+        yield { record, from: 'new' };
+        continue;
+      }
+      const name = nameIn(log, record);
+      const from = this.#left.get(name);
+      this.#left.delete(name);
+      yield { record, from: from ?? 'copy' };
     }
   }
 
   /** Those that have gone without coming again; after the arrivals. */
   *gone(): IterableIterator<StoredRecord> {
-    for (let record = this.#leftOrder.next(); record !== undefined; record = this.#leftOrder.next()) {
-      if (this.#left.get(nameOf(record)) === record) yield record;
+    for (let left = this.#leftOrder.next(); left !== undefined; left = this.#leftOrder.next()) {
+      if (this.#left.get(left.name) === left.record) yield left.record;
     }
   }
 }
@@ -79,19 +90,20 @@ class Changes {
  * @param give integrates a new record and @returns its revision, 0 if it used none
  * @returns the revisions of the new records
  */
-export function* integrateUnit(logs: Logs, sink: RecordSink, unit: readonly LogUpdate[], give: (record: StoredRecord) => number): Generator<void, number[]> {
-  const changes = new Changes(new Map(logs.context));
+export function* integrateUnit(logs: Logs, sink: RecordSink, unit: Unit, give: (record: StoredRecord) => number): Generator<void, number[]> {
+  const before = new Map(logs.context);
+  const changes = new Changes((log) => before.get(log) ?? logs.retired.get(log)?.lamport ?? 0);
   // One may have been retired since the unit came.
-  const updates = unit.filter(({ log }) => !logs.retired.has(log));
+  const updates = unit.updates.filter(({ log }) => !logs.retired.has(log));
   for (const update of [...updates.filter((u) => !deletes(u)), ...updates.filter(deletes)]) {
     const doc = logs.open(update.log);
     if (!deletes(update)) {
-      changes.take(doc.apply(update));
+      changes.take(doc.log, doc.apply(update));
       yield;
       continue;
     }
     for (const part of cutDeletions(doc.client, update.update, STEP_CLOCKS)) {
-      changes.take(doc.apply({ ...update, update: part }));
+      changes.take(doc.log, doc.apply({ ...update, update: part }));
       yield;
     }
   }
@@ -102,7 +114,8 @@ export function* integrateUnit(logs: Logs, sink: RecordSink, unit: readonly LogU
   const revisions: number[] = [];
   const moved: Move[] = [];
   for (const { record, from } of changes.arrivals()) {
-    if (from === undefined) revisions.push(give(record));
+    if (from === 'new') revisions.push(give(record));
+    else if (from === 'copy') takeCopy(sink, record);
     else moved.push([from, record]);
     if (++steps % STEP_RECORDS === 0) yield;
   }
@@ -123,5 +136,23 @@ export function* integrateUnit(logs: Logs, sink: RecordSink, unit: readonly LogU
     sink.dropped(loss.record, loss.writes);
     if (++steps % STEP_RECORDS === 0) yield;
   }
+  for (const record of ending(logs, unit.retired)) {
+    // Where another copy counts from now on: what is current is in all of them. Only a deletion that nobody needs any more has none.
+    const copy = record.live === 0 ? undefined : logs.copyOf(record, unit.retired);
+    if (copy !== undefined) sink.moved(record, copy);
+    sink.dropped(record, record.writes);
+    if (++steps % STEP_RECORDS === 0) yield;
+  }
+  for (const [log, retirement] of unit.retired) {
+    logs.retire(log, retirement);
+    yield;
+  }
   return revisions;
+}
+
+/** All records in documents that are retired, in the order of stamps: a deletion goes after what it had superseded. */
+function* ending(logs: Logs, retired: ReadonlyMap<LogId, Retirement>): IterableIterator<StoredRecord> {
+  const order = new StampOrder<StoredRecord>((record) => record);
+  for (const log of retired.keys()) for (const { records } of logs.docs.get(log)?.segments.values() ?? []) order.add(records);
+  for (let record = order.next(); record !== undefined; record = order.next()) yield record;
 }

@@ -10,6 +10,7 @@ export interface Held {
 }
 export type Vector = ReadonlyMap<LogId, Held>;
 
+/** Is everything of `other` in `mine`? Of logs that are retired, which no vector names, `Logs.covers` knows. */
 export const covers = (mine: Vector, other: Vector): boolean => {
   for (const [log, held] of other) if ((mine.get(log)?.clock ?? 0) < held.clock) return false;
   return true;

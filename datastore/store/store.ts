@@ -127,6 +127,7 @@ export class Store {
       ownLog: () => replica.log,
       heldLogs: () => replica.logs.keys(),
       isRetired: (log) => replica.retired.has(log),
+      isRetiredEverywhere: (log) => replica.isRetiredEverywhere(log),
     });
     const commitSystem = (writes: readonly Write[]): Promise<void> => replica.commit(writes).durable;
     this.alarms = new Alarms(keyspace.system, commitSystem);
@@ -264,12 +265,10 @@ export class Store {
 
   #tellMembers(): void {
     const { number, members, removed } = this.membership.configuration;
-    const pending = removed.filter((r) => !this.replica.retired.has(r.log));
     this.replica.setMembers(
       members.filter((m) => m.standing !== 'evicted').map(({ slot, log }) => ({ slot, log })),
       number,
-      Math.max(0, ...pending.map((r) => r.number)),
-      pending.map((r) => r.log),
+      removed.map((r) => r.log),
     );
     if (this.#started && !this.alone && !this.replica.revisions.striding) this.replica.stride().catch(() => {});
   }

@@ -18,6 +18,7 @@ export class LwwSink implements RecordSink {
   compactedTo = 0;
   /** What has been told, in order, if asked for. */
   readonly trace: string[] | null;
+  copies = 0;
   moves = 0;
   drops = 0;
 
@@ -45,6 +46,12 @@ export class LwwSink implements RecordSink {
     if (used) this.revision = revision;
     this.trace?.push(`integrate ${record.log}/${record.lamport} ${used ? revision : 0}`);
     return used;
+  }
+
+  copied(record: Record): void {
+    this.copies++;
+    this.trace?.push(`copied ${record.log}/${record.lamport} ${record.writes.length}`);
+    for (const write of record.writes) this.#physical.set(this.#name(write), (this.#physical.get(this.#name(write)) ?? 0) + 1);
   }
 
   moved(from: Record, to: Record): void {
@@ -79,6 +86,11 @@ export class LwwSink implements RecordSink {
 
   isCurrent(record: Record, write: RecordWrite): boolean {
     return this.#current.get(this.#name(write))?.record === record;
+  }
+
+  currentCopy(record: Record, write: RecordWrite): Record | null {
+    const current = this.#current.get(this.#name(write))?.record;
+    return current !== undefined && compareStamps(current, record) === 0 ? current : null;
   }
 
   isTombstoneFree(record: Record, write: RecordWrite): boolean {

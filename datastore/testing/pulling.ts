@@ -13,11 +13,12 @@ export interface Pulling {
 /**
  * All pieces of an answer.
  * @param theirs null: everything there is
+ * @param newest the newest retirement known to who asks
  * @param turn called before each turn that is waited for
  * @param piece called after each piece
  */
-export async function answerOf(from: Pulling, theirs: Vector | null, pieceBytes?: number, { turn, piece }: { turn?: () => void; piece?: () => void } = {}): Promise<Frame[]> {
-  const answer = from.replica.answerTo(theirs, pieceBytes);
+export async function answerOf(from: Pulling, theirs: Vector | null, pieceBytes?: number, { turn, piece, newest = 0 }: { turn?: () => void; piece?: () => void; newest?: number } = {}): Promise<Frame[]> {
+  const answer = from.replica.answerTo(theirs, pieceBytes, newest);
   const frames: Frame[] = [];
   for (;;) {
     let next: Uint8Array | null | undefined;
@@ -34,7 +35,7 @@ export async function answerOf(from: Pulling, theirs: Vector | null, pieceBytes?
 
 /** One round of anti-entropy. */
 export async function pull(to: Pulling, from: Pulling, pieceBytes?: number): Promise<IntegrateResult> {
-  const result = to.replica.integrateUnit(await answerOf(from, to.replica.vector(), pieceBytes));
+  const result = to.replica.integrateUnit(await answerOf(from, to.replica.vector(), pieceBytes, { newest: to.replica.report().newest }));
   await to.clock.settle();
   return result;
 }

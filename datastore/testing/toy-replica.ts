@@ -91,6 +91,10 @@ export class ToyReplica implements ReplicaPort, Subject {
     return () => this.#listeners.delete(fn);
   }
 
+  onNews(): () => void {
+    return () => {};
+  }
+
   integrate(bytes: Uint8Array, from: LogId): Integrated {
     const frame = decode(bytes) as ToyFrame;
     if (frame.sender !== from) throw new MalformedError('sender');

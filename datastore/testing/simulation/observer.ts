@@ -87,7 +87,7 @@ export class Observer {
       check(record.log === replica.log, () => `${name}: nobody has decided ${stampName(record)}`);
       registry.learn(record);
     }
-    for (const [log, { lamport }] of replica.vector()) {
+    for (const [log, lamport] of replica.counters()) {
       this.#held.set(log, lamport);
       for (const record of registry.between(log, 0, lamport)) record.promised = true;
     }
@@ -114,8 +114,7 @@ export class Observer {
     const { registry, name, figures } = this.#parts;
     const { replica, keyspace } = this.#store;
     if (!replica.idle) return;
-    const held = new Map<LogId, number>();
-    for (const [log, { lamport }] of replica.vector()) held.set(log, lamport);
+    const held = replica.counters();
     for (const [log, lamport] of held) {
       const last = registry.between(log, 0, lamport).at(-1);
       if (last === undefined) continue;
@@ -142,7 +141,7 @@ export class Observer {
 
   #heldOf(log: LogId): number {
     const { replica } = this.#store;
-    return replica.logs.get(log)?.lamport ?? replica.vector().get(log)?.lamport ?? 0;
+    return replica.logs.get(log)?.lamport ?? replica.retired.get(log)?.lamport ?? 0;
   }
 
   #patch(): void {

@@ -111,10 +111,10 @@ async function quiet(world: World): Promise<void> {
 /** Nothing that was promised is missing anywhere; watchers know everything. */
 function checkEnd(world: World, watchers: readonly WatchClient[]): void {
   checkAll(world);
-  const held = world.nodes[0]!.process!.store!.replica.vector();
+  const held = world.nodes[0]!.process!.store!.replica.counters();
   for (const [log, records] of world.registry.logs) {
     for (const record of records) {
-      check(!record.promised || record.diskLost || (held.get(log)?.lamport ?? 0) >= record.lamport, () => `${stampName(record)} was ${record.acknowledged ? 'acknowledged' : 'durable'} and is nowhere now`);
+      check(!record.promised || record.diskLost || (held.get(log) ?? 0) >= record.lamport, () => `${stampName(record)} was ${record.acknowledged ? 'acknowledged' : 'durable'} and is nowhere now`);
     }
   }
   for (const watcher of watchers) watcher.checkComplete();
