@@ -54,11 +54,15 @@ async function soak(kind: 'etcd' | 'edgestore'): Promise<Outcome> {
   await createNodes(plane.api, nodes);
   const rounds: Timings[] = [];
   do {
-    const timings = await churn(plane.api, `churn-${rounds.length}`, pods);
-    rounds.push(timings);
-    console.log(`${kind}: round ${rounds.length} ${JSON.stringify(timings)}`);
+    try {
+      const timings = await churn(plane.api, `churn-${rounds.length}`, pods);
+      rounds.push(timings);
+      console.log(`${kind}: round ${rounds.length} ${JSON.stringify(timings)}`);
+    } catch (error) {
+      problems.push(`round ${rounds.length + 1}: ${String(error)}`);
+    }
     problems.push(...plane.ended());
-    await sleep(pause_s * 1_000);
+    if (problems.length === 0) await sleep(pause_s * 1_000);
   } while (problems.length === 0 && Date.now() < end - 60_000);
   while (problems.length === 0 && Date.now() < end) await sleep(1_000);
   const check = (status: string): Promise<number> =>
