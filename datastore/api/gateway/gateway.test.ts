@@ -58,7 +58,8 @@ describe('unary', () => {
   test.each([
     [110_000, 400, 3, 'etcdserver: request is too large'],
     [650_000, 429, 8, 'grpc: received message larger than max'],
-    [900_000, 429, 8, 'request is too large'],
+    [900_000, 429, 8, 'grpc: received message larger than max'],
+    [1_500_000, 429, 8, 'request is too large'],
   ])('a value of %d bytes → %d', async (bytes, status, code, text) => {
     expect(await post('/v3/kv/put', { key: b64('a'), value: b64('x'.repeat(bytes)) })).toMatchObject({ status, json: { code, message: expect.stringContaining(text) } });
   });

@@ -58,7 +58,7 @@ function serve({ clock, log, observer, refuse, messageBytesMax }: GatewayOptions
   if (refused !== null) return call.end(refused);
 
   const receiver = method.type === 'bidi_stream' ? open(method, call) : single(method, call);
-  const splitter = new JsonSplitter(Math.ceil((messageBytesMax * 4) / 3) + 65_536);
+  const splitter = new JsonSplitter(2 * Math.ceil((messageBytesMax * 4) / 3) + 65_536);
   const text = new StringDecoder('utf8');
   let messages = 0;
   const message = (json: string) => {

@@ -22,8 +22,8 @@ function adjusted(chunkKeys: number, bytes: number, requestBytesMax: number): nu
  * chunks: the same answer as etcd's up to one chunk, the right one beyond.
  */
 export function streamSorted({ kv, header, requestBytesMax }: ServiceContext, request: RangeRequest, call: StreamCall): void {
-  const { revision, more, count, kvs } = kv.range(request);
-  const { keysOnly } = request;
+  // By value, etcd reads the pairs whole and leaves out the values alone: `keysOnly` of the answer says which it is.
+  const { revision, more, count, kvs, keysOnly } = kv.range(request);
   let sent = 0;
   let chunkKeys = firstChunkKeys;
   const next = () => {
