@@ -55,11 +55,14 @@ async function many(seeds: number, from: number, jobs: number, minutes: number):
         failures.push(report.failure);
         console.log(`\n${report.failure}\n`);
       }
-      if (++done % 500 === 0) console.log(`${done} seeds, ${failures.length} failed, ${((performance.now() - started) / 1000).toFixed(0)} s`);
+      if (++done % 500 === 0) console.log(`${done} seeds, ${failures.length} failed, ${figures.sum('op ')} operations, ${figures.sum('fault ')} faults, ${figures.sum('check ')} checks, ${((performance.now() - started) / 1000).toFixed(0)} s`);
     });
-    return new Promise<void>((resolve, reject) => worker.once('exit', () => resolve()).once('error', reject));
+    return { worker, ended: new Promise<void>((resolve, reject) => worker.once('exit', () => resolve()).once('error', reject)) };
   });
-  await Promise.all(workers);
+  // Told to end: what has been done so far counts.
+  const told = new Promise<void>((resolve) => void process.once('SIGTERM', resolve).once('SIGINT', resolve));
+  await Promise.race([Promise.all(workers.map(({ ended }) => ended)), told]);
+  for (const { worker } of workers) void worker.terminate();
   for (const [name, n] of figures.sorted) console.log(`${n.toString().padStart(12)} ${name}`);
   const seconds = (performance.now() - started) / 1000;
   console.log(`${done} seeds from ${from}: ${failures.length} failed; ${figures.sum('op ')} operations, ${figures.sum('fault ')} faults, ${figures.sum('check ')} checks, ${(virtualMs / 3_600_000).toFixed(1)} h of virtual time, ${seconds.toFixed(0)} s`);
