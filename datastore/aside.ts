@@ -1,31 +1,61 @@
 /**
  * A disk that the cluster has gone on without (an old copy, or evicted) is not thrown away: what stands in the folder is moved into a folder in
  * it, `aside-N`, and the replica starts with what is then an empty one. Nobody else could have seen what it holds beyond the others' knowledge.
+ *
+ * Moving takes many steps, and the process may die between any two. So a mark stands in the new folder until all has been moved: whoever starts next
+ * finishes the move before it reads anything. Half a data folder must never be taken for a whole one.
  */
-import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Disk } from './host/host.ts';
 
 const NAME = /^aside-(\d+)$/;
+const MOVING = 'moving';
 
 /** Numbers of the folders that stand aside, ascending; empty if the folder is not there. */
-async function numbers(dataDir: string): Promise<number[]> {
-  const names = await readdir(dataDir).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
-  return names.flatMap((name) => NAME.exec(name)?.[1] ?? []).map(Number).sort((a, b) => a - b);
+async function numbers(disk: Disk, dataDir: string): Promise<number[]> {
+  if (!(await disk.exists(dataDir))) return [];
+  return (await disk.list(dataDir)).flatMap((name) => NAME.exec(name)?.[1] ?? []).map(Number).sort((a, b) => a - b);
 }
 
-/** Has this replica had a disk before the present one? Then its cluster is not new, whatever it is told. */
-export async function hasAside(dataDir: string): Promise<boolean> {
-  return (await numbers(dataDir)).length > 0;
+const folderOf = (dataDir: string, number: number): string => join(dataDir, `aside-${number}`);
+
+/** Folders that stand aside, oldest first. */
+export async function asides(disk: Disk, dataDir: string): Promise<string[]> {
+  return (await numbers(disk, dataDir)).map((number) => folderOf(dataDir, number));
+}
+
+/**
+ * Has this replica had a disk before the present one? Then its cluster is not new, whatever it is told. Finishes a move that was under way. Nothing
+ * else may use the folder.
+ */
+export async function hasAside(disk: Disk, dataDir: string): Promise<boolean> {
+  const last = (await numbers(disk, dataDir)).at(-1);
+  if (last === undefined) return false;
+  if (await disk.exists(join(folderOf(dataDir, last), MOVING))) await move(disk, dataDir, folderOf(dataDir, last));
+  return true;
 }
 
 /** Moves everything aside. Nothing else may use the folder. @returns where it is now */
-export async function setAside(dataDir: string): Promise<string> {
-  const number = ((await numbers(dataDir)).at(-1) ?? 0) + 1;
-  const aside = join(dataDir, `aside-${number}`);
-  await mkdir(aside, { recursive: true });
-  for (const name of await readdir(dataDir)) if (!NAME.test(name) && name !== 'lock') await rename(join(dataDir, name), join(aside, name));
+export async function setAside(disk: Disk, dataDir: string): Promise<string> {
+  const aside = folderOf(dataDir, ((await numbers(disk, dataDir)).at(-1) ?? 0) + 1);
+  await disk.makeDir(aside);
+  await mark(disk, aside, MOVING);
+  await disk.syncDir(dataDir);
+  await move(disk, dataDir, aside);
   return aside;
+}
+
+/** Puts an empty file there, durably. */
+export async function mark(disk: Disk, folder: string, name: string): Promise<void> {
+  const file = await disk.open(join(folder, name), 'create');
+  await file.close();
+  await disk.syncDir(folder);
+}
+
+async function move(disk: Disk, dataDir: string, aside: string): Promise<void> {
+  for (const name of await disk.list(dataDir)) if (!NAME.test(name) && name !== 'lock') await disk.rename(join(dataDir, name), join(aside, name));
+  await disk.syncDir(aside);
+  await disk.syncDir(dataDir);
+  await disk.remove(join(aside, MOVING));
+  await disk.syncDir(aside);
 }

@@ -3,9 +3,9 @@
  * hold more of that disk's log (REPLICATION.md, 12 and 13) they are offered: keys that they created and that nobody has are made, everything else goes
  * into the conflict log for a person to see (`edgestore conflicts`). A marker in the folder says that it has been done.
  */
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Host } from './host/host.ts';
+import { asides, mark } from './aside.ts';
+import type { Disk, Host } from './host/host.ts';
 import { silent } from './host/log.ts';
 import type { Logger } from './host/log.ts';
 import { openJournal } from './journal/journal.ts';
@@ -30,13 +30,9 @@ interface Unseen {
 }
 
 /** Folders that were set aside and not offered yet. */
-async function waiting(dataDir: string): Promise<string[]> {
-  const names = (await readdir(dataDir)).filter((name) => /^aside-\d+$/.test(name));
+async function waiting(disk: Disk, dataDir: string): Promise<string[]> {
   const folders: string[] = [];
-  for (const name of names) {
-    const done = await stat(join(dataDir, name, MARKER)).then(() => true, () => false);
-    if (!done) folders.push(join(dataDir, name));
-  }
+  for (const folder of await asides(disk, dataDir)) if (!(await disk.exists(join(folder, MARKER)))) folders.push(folder);
   return folders;
 }
 
@@ -60,7 +56,7 @@ function endOf(store: Store, log: LogId): number | null {
 
 /** Offers what stands aside; looks again until it has all been done. Rejects with the disk's errors. */
 export async function offerAside(host: Host, dataDir: string, store: Store, log: Logger, ended: () => boolean): Promise<void> {
-  for (const folder of await waiting(dataDir)) {
+  for (const folder of await waiting(host.disk, dataDir)) {
     const machine = new Machine({ clock: host.clock });
     const journal = await openJournal(host, folder, machine, { log: silent, makeSnapshot: () => Promise.reject(new Error('not of a folder that stands aside')), onFatal: () => {} });
     try {
@@ -79,8 +75,7 @@ export async function offerAside(host: Host, dataDir: string, store: Store, log:
       machine.close();
       await journal.close();
     }
-    await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, MARKER), '');
+    await mark(host.disk, folder, MARKER);
   }
 }
 

@@ -7,6 +7,7 @@ import type { Configuration } from './config/config.ts';
 import { EDGESTORE_VERSION, ETCD_API_LEVEL } from './config/version.ts';
 import type { Logger } from './host/log.ts';
 import { nodeClock } from './host/node-clock.ts';
+import { nodeDisk } from './host/node-disk.ts';
 import { jsonLog } from './host/node-log.ts';
 import { startReplica } from './replica-process.ts';
 import type { RunningReplica } from './replica-process.ts';
@@ -64,12 +65,12 @@ export async function serveReplica(configuration: Configuration, exit: (code: nu
   let reload = (): Promise<void> => Promise.resolve();
   process.on('SIGHUP', () => void reload());
   try {
-    let joining = settings.joining || (await hasAside(settings.dataDir));
+    let joining = settings.joining || (await hasAside(nodeDisk, settings.dataDir));
     for (;;) {
       const stale = await live({ ...settings, joining }, log, signalled, (fn) => (reload = fn));
       if (stale === null) break;
       // The disk is not what the cluster takes for this replica's any more. It starts again, as one that has none.
-      const aside = await setAside(settings.dataDir);
+      const aside = await setAside(nodeDisk, settings.dataDir);
       log.warn('the data folder does not belong to the cluster any more: it is set aside, and the replica joins with an empty one', { why: stale.message, aside });
       joining = true;
     }
