@@ -7,6 +7,38 @@ import { toys } from '../testing/toy-replica.ts';
 
 const MIB = 1_048_576;
 
+test('what peers held of an earlier log of this replica is not counted as held of the present one', async () => {
+  const cluster = new GossipCluster(smallReplicas, 5, 2);
+  const [a] = await cluster.startAll();
+  for (let i = 0; i < 50; i++) a!.replica.put(`k${i}`, 'x');
+  await cluster.clock.run(1_000);
+  const { gossip, replica } = a!;
+  expect(gossip.holders(replica.replica.vector().get(replica.replica.log)!.clock)).toBe(1);
+  cluster.net.cut('m0', 'm1');
+  await cluster.clock.wait(replica.replica.reincarnate(77), 1_000);
+  replica.put('new', 'y');
+  await cluster.clock.run(100);
+  const { clock } = replica.replica.vector().get(replica.replica.log)!;
+  expect(clock).toBeGreaterThan(0);
+  expect(gossip.holders(clock)).toBe(0);
+  cluster.net.heal('m0', 'm1');
+  gossip.reconnect();
+  await cluster.clock.until(() => gossip.holders(clock) === 1, 30_000);
+  await cluster.stop();
+});
+
+test('a replica that catches up after its hello vouches for what others hold, without anybody writing anything', async () => {
+  const cluster = new GossipCluster(smallReplicas, 6, 2);
+  const heard: string[] = [];
+  const a = await cluster.start('m0', { gossip: { heard: ({ name, state }) => heard.push(`${name} ${state}`) } });
+  a.replica.put('x', '1');
+  await cluster.clock.run(1_000);
+  await cluster.start('m1', { state: 'existing' });
+  await cluster.clock.until(() => heard.includes('m1 ready'), 30_000);
+  expect(heard[0]).toBe('m1 existing');
+  await cluster.stop();
+});
+
 describe('anti-entropy', () => {
   test('a replica that was down catches up, and asks one peer for it', async () => {
     const cluster = new GossipCluster(smallReplicas, 1, 3);

@@ -72,6 +72,8 @@ export class Gossip {
   /** Links whose other end has not been accepted, with the peer that was dialled, if one was. */
   readonly #greeting = new Map<Session, Peer | null>();
   readonly #unacked = new Unacked();
+  /** The own log that the peers' acknowledgements are of. */
+  #ackedLog: LogId | null = null;
   readonly #batcher: Batcher;
   readonly #reporter: Reporter;
   readonly #intake: Intake;
@@ -115,7 +117,11 @@ export class Gossip {
       alarm: (alarm) => options.alarm?.(alarm),
     });
     this.#antiEntropy = new AntiEntropy(this.#clock, options.random, () => this.#linked().map((peer) => peer.linked!.pull));
-    this.#bootstrap = new Bootstrap(options.state, () => this.#peers.size + 1, this.#log, (state) => this.#broadcast({ type: 'status', state }));
+    this.#bootstrap = new Bootstrap(options.state, () => this.#peers.size + 1, this.#log, (state) => {
+      this.#broadcast({ type: 'status', state });
+      // What it holds counts from now on: others may wait for it to vouch for their disks.
+      if (state === 'ready') this.#broadcast({ type: 'report', report: this.#replica.report() });
+    });
     this.#admission = new Admission({
       clock: this.#clock,
       log: this.#log,
@@ -231,6 +237,7 @@ export class Gossip {
 
   /** How many peers hold the own log durably up to `clock`. */
   holders(clock: number): number {
+    this.#sameLog();
     let n = 0;
     for (const peer of this.#peers.values()) if (peer.ackedClock >= clock) n++;
     return n;
@@ -296,6 +303,7 @@ export class Gossip {
   }
 
   #ownFrame(frame: OwnFrame): void {
+    this.#sameLog();
     this.#unacked.add(frame.clock, frame.records, frame.bytes.length, this.#clock.monotonicMs());
     // It carries this replica's report.
     this.#batcher.add(frame.bytes, frame.clock);
@@ -407,7 +415,8 @@ export class Gossip {
       case 'made':
         return peer.convergence.told(session.hello!.log, message, this.#replica.held(session.hello!.log));
       case 'report':
-        if (this.#intake.take(peer, session, message.report) !== null) this.#options.heard?.(session.hello!);
+        // It may have caught up since it said hello.
+        if (this.#intake.take(peer, session, message.report) !== null) this.#options.heard?.({ ...session.hello!, state: peer.stats.state ?? 'new' });
         return;
       case 'agree':
         return this.#agree(session, message.bytes);
@@ -452,12 +461,21 @@ export class Gossip {
 
   /** The owner of `log` holds the own log durably up to `clock`; it may be another than who brought the report. */
   #acked(log: LogId, clock: number): void {
+    this.#sameLog();
     for (const peer of this.#peers.values()) {
       if (peer.log !== log || clock <= peer.ackedClock) continue;
       peer.ackedClock = clock;
       this.#options.onReport?.(peer.name, clock);
       this.#unacked.forget(Math.min(...[...this.#peers.values()].map((p) => p.ackedClock)));
     }
+  }
+
+  /** This replica may have begun a new log, whose clock starts at 0: what peers held of the one before says nothing of it. */
+  #sameLog(): void {
+    if (this.#ackedLog === this.#replica.log) return;
+    this.#ackedLog = this.#replica.log;
+    for (const peer of this.#peers.values()) peer.ackedClock = 0;
+    this.#unacked.begin();
   }
 
   /** Equal vectors, unequal contents: a bug, or damage that no checksum saw. Both sides fetch everything from each other. */

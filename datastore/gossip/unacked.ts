@@ -20,6 +20,12 @@ export class Unacked {
   /** The last entry before the first that is kept. */
   #forgotten: Entry = { clock: 0, atMs: 0, records: 0, bytes: 0 };
 
+  /** Another log begins. Frames of the one before count no more: anti-entropy brings them. */
+  begin(): void {
+    this.#entries = [];
+    this.#forgotten = { clock: 0, atMs: 0, records: this.#records, bytes: this.#bytes };
+  }
+
   /** A frame after which the own log stands at `clock`. */
   add(clock: number, records: number, bytes: number, nowMs: number): void {
     this.#records += records;
