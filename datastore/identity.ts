@@ -76,16 +76,17 @@ export function identify(given: Settings, host: Host, log: Logger, discovery: Di
     if (recovered !== null) return { self: selfOf(settings, fresh, slotOf(recovered)), membership: { ...fresh, configuration: bind(fresh.configuration, slotOf(recovered), recovered) ?? fresh.configuration }, incarnation };
     const urls = settings.initialCluster.filter((member) => member.name !== settings.name).flatMap((member) => member.peerUrls);
     const whom = async (): Promise<readonly Candidate[]> => [...urls.map((url) => ({ url, address: null })), ...(await discovery?.find() ?? [])];
-    const answer = urls.length === 0 && discovery === null ? null : await place(settings, host, log, whom, incarnation);
-    if (answer === null || (answer.result === 'bootstrap' && !settings.joining)) return { self: selfOf(settings, fresh, settings.slot), membership: fresh, incarnation };
+    const found = urls.length === 0 && discovery === null ? null : await place(settings, host, log, whom, incarnation);
+    if (found === null || (found.answer.result === 'bootstrap' && !settings.joining)) return { self: selfOf(settings, fresh, settings.slot), membership: fresh, incarnation: found?.incarnation ?? incarnation };
+    const { answer } = found;
     const membership: SavedMembership = { clusterId: answer.clusterId, id: answer.id, configuration: answer.configuration ?? fresh.configuration, vote: null };
-    return { self: selfOf(settings, membership, answer.slot), membership, incarnation };
+    return { self: selfOf(settings, membership, answer.slot), membership, incarnation: found.incarnation };
   };
 }
 
 /** Asks the members for a place until one has an answer. null: nobody is there, and it need not be waited for. */
-async function place(settings: Settings, host: Host, log: Logger, whom: () => Promise<readonly Candidate[]>, incarnation: number): Promise<JoinAnswer | null> {
-  const request = encodeJoin({
+async function place(settings: Settings, host: Host, log: Logger, whom: () => Promise<readonly Candidate[]>, first: number): Promise<{ answer: JoinAnswer; incarnation: number } | null> {
+  const request = (incarnation: number): Uint8Array => encodeJoin({
     token: settings.initialClusterToken,
     clusterId: settings.joining ? '' : hexId(settings.clusterId),
     id: settings.memberId,
@@ -96,14 +97,18 @@ async function place(settings: Settings, host: Host, log: Logger, whom: () => Pr
     earlier: [],
   });
   let told = '';
+  let incarnation = first;
   for (;;) {
-    const answers = await Promise.all((await whom()).slice(0, ASKED_MAX).map((candidate) => ask(host, candidate, request)));
+    const asked = request(incarnation);
+    const answers = await Promise.all((await whom()).slice(0, ASKED_MAX).map((candidate) => ask(host, candidate, asked)));
     const said = (result: JoinAnswer['result']): JoinAnswer | undefined => answers.find((a): a is JoinAnswer => !(a instanceof Error) && a.result === result);
     const refused = said('refused');
     if (refused !== undefined) throw new ConfigError(`the cluster refuses this replica: ${refused.reason}`);
     const found = said('joined') ?? said('bootstrap');
-    if (found !== undefined) return found;
-    const retry = said('retry');
+    if (found !== undefined) return { answer: found, incarnation };
+    // It had a place, the answer was lost, and it was away for so long that the place was taken from it.
+    if (said('spent') !== undefined) incarnation = host.random.uint32();
+    const retry = said('retry') ?? said('spent');
     if (retry === undefined && !settings.joining) return null;
     const why = retry?.reason ?? (answers.map((a) => (a instanceof Error ? a.message : '')).join('; ') || 'nobody to ask is known');
     if (why !== told) log.warn('no place in the cluster yet; asking again', { why });

@@ -280,6 +280,7 @@ export class Place implements MembershipPort {
       if (this.#ended) return;
       if (answer instanceof Error) continue;
       if (answer.result === 'refused') return this.#end(new Error(`the cluster refuses this replica: ${answer.reason}`));
+      if (answer.result === 'spent') return this.#end(new StaleDataError(this.#options.dataDir, `${answer.reason}. The replica joins again with an empty folder`));
       if (answer.result === 'retry') this.#options.log.warn('no place in the cluster yet', { why: answer.reason });
       if (answer.configuration !== null && answer.result === 'joined') {
         this.learn(encodeConfiguration(answer.configuration));

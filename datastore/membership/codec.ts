@@ -115,10 +115,11 @@ export function decodeJoin(bytes: Uint8Array): JoinRequest {
 
 /**
  * joined: here is the configuration with you in it. bootstrap: this cluster has only begun, nothing need be decided. refused: no, and asking
- * again is of no use before a person has done something. retry: not now.
+ * again is of no use before a person has done something. retry: not now. spent: the log that you would write has been removed, perhaps before you heard
+ * that it had a place; ask with a new incarnation.
  */
-export type JoinResult = 'joined' | 'bootstrap' | 'refused' | 'retry';
-const results: readonly JoinResult[] = ['joined', 'bootstrap', 'refused', 'retry'];
+export type JoinResult = 'joined' | 'bootstrap' | 'refused' | 'retry' | 'spent';
+const results: readonly JoinResult[] = ['joined', 'bootstrap', 'refused', 'retry', 'spent'];
 
 export interface JoinAnswer {
   readonly result: JoinResult;

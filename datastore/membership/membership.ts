@@ -251,6 +251,9 @@ export class Membership {
       const other = this.#configuration.members.find((m) => m.slot === request.slot);
       return this.#answer('refused', `slot ${request.slot} belongs to ${other?.name}: choose another with --slot or --slot-base`);
     }
+    const slot = place?.slot ?? request.slot;
+    const wanted = slot === null ? null : logId(slot, request.incarnation);
+    if (wanted !== null && (isRemoved(this.#configuration, wanted) || this.#ports.isRetired(wanted))) return this.#answer('spent', `${logName(wanted)} was removed`, place);
     const made = await this.propose(joining(request));
     return { ...this.#answer('joined', '', placeOf(made, request)), configuration: made };
   }

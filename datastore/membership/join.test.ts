@@ -1,0 +1,29 @@
+import { expect, test } from '@jest/globals';
+import { silent } from '../host/log.ts';
+import { logId } from '../replica/types.ts';
+import { SimClock } from '../testing/sim-clock.ts';
+import { SimRandom } from '../testing/sim-random.ts';
+import { decodeJoined, encodeJoin } from './codec.ts';
+import { bind, evicting, firstConfiguration, joining } from './configuration.ts';
+import { Membership } from './membership.ts';
+
+const member = (slot: number) => ({ id: BigInt(slot + 1), name: `r${slot}`, slot, peerURLs: [`http://r${slot}:2380`] });
+const request = (incarnation: number) => ({ ...member(1), token: 'secret', clusterId: '', incarnation, earlier: [] });
+
+test('a joiner whose place was taken from it before it heard of it is told to ask with a new incarnation', async () => {
+  const clock = new SimClock();
+  let configuration = firstConfiguration([0, 1].map(member));
+  for (const slot of [0, 1]) configuration = bind(configuration, slot, logId(slot, 7)) ?? configuration;
+  configuration = joining(request(8))(configuration)!;
+  configuration = evicting(2n)(configuration)!;
+  const retired = new Set<number>();
+  const membership = new Membership({ clusterId: 'c1', id: 1n, configuration, vote: null }, {
+    clock, random: new SimRandom(1), log: silent, token: 'secret', note: () => Promise.resolve(), ownLog: () => logId(0, 7), heldLogs: () => [], isRetired: (log) => retired.has(log),
+  });
+  membership.ready = true;
+  const ask = async (incarnation: number): Promise<string> => decodeJoined(await clock.wait(membership.join(encodeJoin(request(incarnation))), 60_000)).result;
+  expect(await ask(8)).toBe('spent');
+  retired.add(logId(1, 9));
+  expect(await ask(9)).toBe('spent');
+  expect(await ask(10)).toBe('joined');
+});
