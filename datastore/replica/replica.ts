@@ -97,6 +97,12 @@ export class Replica {
   /** True: the own log is not to move by itself, for it is not known yet whether the disk is an old copy. */
   held = false;
   #removed: readonly LogId[] = [];
+  /** Has there ever been a log of that slot? */
+  readonly #heard = (slot: number): boolean => {
+    for (const log of this.#logs.docs.keys()) if (slotOf(log) === slot) return true;
+    for (const log of this.#logs.retired.keys()) if (slotOf(log) === slot) return true;
+    return false;
+  };
   #retiring = false;
   readonly #news = new Set<() => void>();
   #durable: Mark = { revision: 0, vector: new Map(), config: 0, newest: 0, number: 0, digests: new Map() };
@@ -278,7 +284,7 @@ export class Replica {
    */
   advanceAbove(foreign: number): Commit | null {
     this.#units.settle();
-    const revision = this.#applied.revisions.above(foreign);
+    const revision = this.#applied.revisions.above(foreign, this.#heard);
     if (revision === 0) return null;
     this.#applied.advance(revision, false);
     return { revision, durable: this.#submit({ kind: 'advance', revision, begin: false }) };
@@ -306,7 +312,7 @@ export class Replica {
 
   /** What a revision named by a client means here. */
   classify(revision: number): RevisionKind {
-    return this.#applied.revisions.classify(revision);
+    return this.#applied.revisions.classify(revision, this.#heard);
   }
 
   /** Small state of another module, through the journal in order with everything else. Its handler is called at once, and at replay. */

@@ -52,6 +52,18 @@ describe('revisions', () => {
     expect(r.classify(revision(100, 8))).toBe('foreign');
   });
 
+  test('a client of a member that was removed moves, too: its revisions are foreign for as long as anybody remembers its log', () => {
+    const r = Revisions.initial(7, true);
+    r.setMembers([7, 8]);
+    const heard = (slot: number): boolean => slot === 9;
+    for (const asked of [revision(5, 9), revision(100, 9), revision(100, 9) + 1]) expect(r.classify(asked, heard)).toBe('foreign');
+    expect(r.above(revision(100, 9), heard)).toBe(revision(100 + limits.foreign_jump, 7));
+    r.take(revision(200, 7));
+    // Otherwise a watch from there would be served from the middle of another history.
+    expect(r.classify(revision(100, 9), heard)).toBe('foreign');
+    expect(r.classify(revision(100, 10), heard)).toBe('own');
+  });
+
   test('from 1 by 1 to strides: what was counted stays own history', () => {
     const r = Revisions.initial(0, false);
     for (let i = 0; i < 2000; i++) r.take(r.next(i));

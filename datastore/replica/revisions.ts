@@ -103,21 +103,24 @@ export class Revisions {
     this.#floor = revision;
   }
 
-  /** What a revision that a client names means here. `own` ones may still be compacted by the keyspace. */
-  classify(revision: number): RevisionKind {
+  /**
+   * What a revision that a client names means here. `own` ones may still be compacted by the keyspace.
+   * @param heard slots that are or were members', as far as this replica knows: clients of one that was removed move, too
+   */
+  classify(revision: number, heard: (slot: number) => boolean = () => false): RevisionKind {
     const current = this.#current;
     if (!this.#striding) return revision <= current + 1 ? 'own' : 'future';
     if (revision < this.#floor) return 'compacted';
     if (revision <= this.#lastSingle + 1 && this.#lastSingle > 0) return 'own';
     const slot = Math.floor(revision / 2) % limits.slots;
     if (slot === this.slot) return revision <= current + 1 ? 'own' : this.#reachable(revision) ? 'foreign' : 'future';
-    if (this.#slots.has(slot)) return this.#reachable(revision) ? 'foreign' : 'future';
+    if (this.#slots.has(slot) || heard(slot)) return this.#reachable(revision) ? 'foreign' : 'future';
     return revision <= current ? 'own' : 'future';
   }
 
   /** Where the counter goes so that it lies above a foreign revision; 0 if it need not or must not move. */
-  above(revision: number): number {
-    if (revision <= this.#current || this.classify(revision) !== 'foreign') return 0;
+  above(revision: number, heard?: (slot: number) => boolean): number {
+    if (revision <= this.#current || this.classify(revision, heard) !== 'foreign') return 0;
     return this.#encode(Math.floor(revision / STRIDE) + limits.foreign_jump);
   }
 
