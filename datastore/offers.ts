@@ -10,9 +10,10 @@ import { silent } from './host/log.ts';
 import type { Logger } from './host/log.ts';
 import { openJournal } from './journal/journal.ts';
 import { limits } from './limits.ts';
+import { valueOf } from './keyspace/version.ts';
 import { isRemoved } from './membership/configuration.ts';
 import { logName, slotOf, Space } from './replica/types.ts';
-import type { LogId, Write } from './replica/types.ts';
+import type { LogId, Record, RecordWrite, Write } from './replica/types.ts';
 import { Machine } from './store/machine.ts';
 import type { Store } from './store/store.ts';
 
@@ -79,21 +80,27 @@ export async function offerAside(host: Host, dataDir: string, store: Store, log:
   }
 }
 
-/** The last write of each key among those that nobody else has. */
+/**
+ * The last write of each key among those that nobody else has. What another replica's write had beaten on that disk is not to be made again: that
+ * write, and what became of it since, the cluster knows.
+ */
 function unseen(machine: Machine, log: LogId, end: number): Unseen[] {
-  const keys = new Map<string, number>();
+  const last = new Map<string, { readonly record: Record; readonly write: RecordWrite }>();
   for (const segment of machine.replica.logs.get(log)?.segments.values() ?? []) {
     for (const record of segment.records) {
       if (record.log !== log || record.lamport <= end) continue;
-      for (const write of record.writes) if (write.space === Space.client) keys.set(write.key, Math.max(record.lamport, keys.get(write.key) ?? 0));
+      for (const write of record.writes) {
+        if (write.space === Space.client && (last.get(write.key)?.record.lamport ?? 0) <= record.lamport) last.set(write.key, { record, write });
+      }
     }
   }
   const { keyspace } = machine;
-  return [...keys].map(([key, lamport]) => {
+  return [...last].map(([key, { record, write }]) => {
     const now = keyspace.get(key, keyspace.appliedRevision);
+    const current = now !== null && now.record.log === log && now.record.lamport === record.lamport;
     // With strides a revision says the Lamport counter.
-    const created = now !== null && now.createRevision > (end + 1) * limits.slots * 2 - 1;
-    return { key, value: now?.value ?? null, lease: now?.lease ?? 0n, created, lamport };
+    const created = current && now.createRevision > (end + 1) * limits.slots * 2 - 1;
+    return { key, value: write.valueLength < 0 ? null : valueOf(record, write), lease: write.lease, created, lamport: record.lamport };
   });
 }
 
