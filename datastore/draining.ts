@@ -18,6 +18,8 @@ export type DrainState = 'serving' | 'draining' | 'drained';
 export interface DrainPorts {
   readonly serving: ServingState;
   readonly log: Logger;
+  /** May clients be served at all? A replica that has not caught up with its cluster must not, drain or no drain. */
+  ready(): boolean;
   /** Ends every call and closes every client connection. */
   closeClients(error: EtcdError): Promise<void>;
   /** Others keep the leases from now on. @returns how many were handed over */
@@ -84,7 +86,8 @@ export class Draining {
     if (this.#leaving) throw errUnavailable('the replica is leaving the cluster');
     this.#run++;
     this.#state = 'serving';
-    this.#ports.serving.serve();
+    if (this.#ports.ready()) this.#ports.serving.serve();
+    else this.#ports.serving.refuse('catching up with the cluster');
     this.#ports.log.warn('the drain is cancelled');
   }
 

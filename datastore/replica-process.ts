@@ -104,9 +104,11 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
     certificates?.close();
   };
 
+  let servable = false;
   const draining = new Draining({
     serving,
     log,
+    ready: () => servable,
     closeClients: (error) => api.closeAll(error),
     handOverLeases() {
       const others = store.membership.configuration.members.filter((member) => member.id !== store.self.id && (replication?.reachable(member.slot) ?? false));
@@ -156,6 +158,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
     closing.push(() => api.stop());
 
     const ready = peers.ready.then((how) => {
+      servable = true;
       if (draining.state === 'serving') serving.serve();
       return how;
     });
