@@ -29,6 +29,25 @@ const brief = (messages: readonly WatchMessage[]): string[] => messages.map((mes
   }
 });
 
+test('a foreign revision that is answered only when the counter is above it: no progress meanwhile, and it can be cancelled', async () => {
+  const settled = Promise.withResolvers<void>();
+  const { stream, output, hub } = setUp((revision) => (revision === 777 ? { compacted: 1_000, settled: settled.promise } : 'ok'));
+  stream.create(watchOf('a'));
+  stream.create(watchOf('a', { startRevision: 777 }));
+  stream.create(watchOf('a', { startRevision: 777 }));
+  stream.requestProgress();
+  stream.cancel(2n);
+  expect(brief(output.take())).toEqual(['0 created', '1 created', '2 created', '2 canceled 0 1']);
+  expect(hub.stats.watchers).toBe(1);
+  settled.resolve();
+  await settled.promise;
+  expect(brief(output.take())).toEqual(['1 canceled 1000 0']);
+  stream.requestProgress();
+  expect(brief(output.take())).toEqual(['-1 progress 1']);
+  stream.close();
+  expect(hub.stats.watchers).toBe(0);
+});
+
 describe('watch ids and refusals', () => {
   test('the server counts from 0 and passes over ids in use', () => {
     const { stream, output } = setUp();

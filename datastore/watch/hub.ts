@@ -116,7 +116,8 @@ export class Hub implements WatchHub {
   /** Its client, or its stream, is done with it. */
   drop(watcher: Watcher): void {
     this.#take(watcher);
-    if (watcher.state !== 'compacted') this.#watchers--;
+    // One that never started was never counted.
+    if (watcher.state !== 'compacted' && watcher.state !== 'gone') this.#watchers--;
     this.setState(watcher, 'gone');
   }
 

@@ -83,6 +83,8 @@ export class Stream implements WatchStream {
     let live = false;
     for (const watcher of this.watchers.values()) {
       if (watcher.state === 'compacted') continue;
+      // It is about to be told that its revision is not this replica's: nothing may look as if it had been served up to now.
+      if (watcher.state === 'gone') return;
       if (watcher.state !== 'synced') throw new Error('a stream that has caught up has a watcher that has not');
       if (watcher.startRevision > this.#hub.fanned) return;
       live = true;
