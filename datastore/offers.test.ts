@@ -52,7 +52,7 @@ test('of a disk set aside, what it created is offered; what another replica had 
   const reported: string[] = [];
   // A cluster in which nobody has ever heard of the old disk's log, and both keys are free again.
   const store = {
-    replica: { retired: new Map(), vector: () => new Map(), reportOf: () => undefined, commit: (writes: { key: string }[]) => (made.push(...writes.map((w) => w.key)), { durable: Promise.resolve() }) },
+    replica: { retired: new Map(), logs: new Map(), vector: () => new Map(), reportOf: () => undefined, commit: (writes: { key: string }[]) => (made.push(...writes.map((w) => w.key)), { durable: Promise.resolve() }) },
     membership: { self: 1n, number: 1, configuration: { members: [{ id: 1n, log: logId(0, 6), standing: 'voting' }], removed: [] } },
     keyspace: { appliedRevision: 1, get: () => null },
     leases: { exists: () => false },

@@ -6,12 +6,16 @@ import { ForeignRevisionError } from '../../txn/engine.ts';
 import type { RangeRequest } from '../../txn/types.ts';
 import type { SimRandom } from '../sim-random.ts';
 import type { SeenVersion } from './history.ts';
-import type { Process, SimNode } from './node.ts';
+import type { SimNode } from './node.ts';
+import type { Process } from './process.ts';
 import { applyTxn, randomTxn } from './transactions.ts';
+import { stampName } from './registry.ts';
+import type { KnownRecord } from './registry.ts';
 import { check } from './violation.ts';
 import type { World } from './world.ts';
 
 export const KEYS = Array.from({ length: 14 }, (_, i) => `k${i.toString().padStart(2, '0')}`);
+const LOCAL_KEYS = ['j0', 'j1'];
 const COMPACTED = 'etcdserver: mvcc: required revision has been compacted';
 const FUTURE = 'etcdserver: mvcc: required revision is a future revision';
 const LEASES = 6;
@@ -55,13 +59,14 @@ export class Client {
     this.#random = world.random.fork(`client ${name}`);
     this.#paceMs = 20 + this.#random.float() * 180;
     this.#node = this.#random.pick(world.nodes);
+    world.onForgotten.push((node) => (this.#known = this.#known.filter((known) => known.node !== node)));
   }
 
   run(): void {
     this.#world.go(async () => {
       while (this.#world.busy) {
         await this.#world.sleep(this.#random.chance(0.3) ? 0 : this.#random.float() * 2 * this.#paceMs);
-        if (this.#random.chance(0.03) || (!this.#node.serving && this.#random.chance(0.2))) this.#node = this.#random.pick(this.#world.nodes);
+        if (this.#random.chance(0.03) || (!this.#node.serving && this.#random.chance(0.2))) this.#node = this.#random.pick(this.#world.reachable);
         if (this.#node.serving) this.#ask();
       }
     });
@@ -84,7 +89,9 @@ export class Client {
     if (draw < 87) return ask('lease grant', (on) => this.#grant(on));
     if (draw < 94) return ask('lease keepalive', (on) => this.#keepAlive(on));
     if (draw < 96) return ask('lease revoke', (on) => this.#revoke(on));
-    if (draw < 97.5) return ask('lease time to live', ({ store }) => void (this.#world.leases.size > 0 && store.leases.timeToLive(this.#random.pick([...this.#world.leases.keys()]), true)));
+    if (draw < 96.7) return ask('put local', (on) => this.#local(on));
+    if (draw < 97) return ask('alarm disarm', (on) => this.#disarm(on));
+    if (draw < 97.7) return ask('lease time to live', ({ store }) => void (this.#world.leases.size > 0 && store.leases.timeToLive(this.#random.pick([...this.#world.leases.keys()]), true)));
     if (draw < 98.5) return ask('hash', async ({ store }) => void (await store.maintenance.hash()));
     return ask('defragment', ({ store }) => store.maintenance.defragment());
   }
@@ -115,7 +122,8 @@ export class Client {
 
   /** The answer to a write has come: it is visible, whole, at this revision. @returns false if the replica is gone already */
   #acknowledged({ node, process, store }: Running, revision: number, writes: readonly { key: string; value: Buffer | null; lease: bigint }[]): boolean {
-    if (process.dead) return false;
+    // Sent away by a drain before the answer.
+    if (process.dead || !process.serving) return false;
     const world = this.#world;
     const decided = process.observer!.decided.get(revision);
     check(decided !== undefined && decided.own && decided.record !== null, () => `${node.name} answered a write with revision ${revision}, which it did not decide`);
@@ -127,10 +135,52 @@ export class Client {
     check(shown.length === writes.length, () => `${node.name}: revision ${revision} shows ${shown.length} changes of ${writes.length}`);
     check(decided.record.promised, () => `${node.name} answered ${revision} before it was durable`);
     decided.record.acknowledged = true;
+    if (world.options.writeAcks > 1) this.#copies(decided.record, node);
     world.figures.add('check acknowledged');
     this.#knows(node, revision);
     world.trace.say(node.name, `${this.name} wrote ${revision}: ${show(writes).slice(0, 120)}`);
     return true;
+  }
+
+  /** With --write-acks so many replicas have it on their disks before the client is told. */
+  #copies(record: KnownRecord, author: SimNode): void {
+    const { reachable, options, figures } = this.#world;
+    const holders = reachable.filter((node) => {
+      if (node === author) return true;
+      const held = node.process?.observer === undefined || node.process.observer === null ? node.lastVector : node.process.store!.replica.vector();
+      return (held?.get(record.log)?.lamport ?? 0) >= record.lamport;
+    });
+    // One that has lost its disk since, or has left, counted when it said so.
+    const lost = this.#world.all.length > reachable.length || this.#world.lostDisks.size > 0;
+    check(holders.length >= options.writeAcks || lost, () => `${author.name} acknowledged ${stampName(record)}, which is on the disks of ${holders.map((node) => node.name).join()}`);
+    record.copies = holders.map((node) => node.disk);
+    figures.add('check copies');
+  }
+
+  /** A key that is never replicated. */
+  async #local(at: Running): Promise<void> {
+    if (this.#world.options.localKeys.length === 0) return;
+    const key = this.#random.pick(LOCAL_KEYS);
+    const gone = this.#random.chance(0.25);
+    const value = this.#value();
+    const { revision } = gone
+      ? await at.store.kv.deleteRange({ range: { start: key }, prevKv: false })
+      : await at.store.kv.put({ key, value, lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false });
+    if (at.process.dead) return;
+    const { history } = at.node;
+    const seen = history.at(key, revision);
+    check(gone ? seen === null : seen?.value?.equals(value) === true, () => `${at.node.name}: the local ${key} is not what was written at ${revision}`);
+    for (const other of this.#world.reachable) {
+      if (other !== at.node) check(other.history.at(key, Infinity)?.value?.equals(value) !== true, () => `${other.name} shows ${key}, a local key of ${at.node.name}`);
+    }
+    this.#world.figures.add('check local key');
+  }
+
+  async #disarm(at: Running): Promise<void> {
+    for (const alarm of at.store.maintenance.alarms()) {
+      await at.store.maintenance.deactivate(alarm);
+      this.#world.figures.add('event alarm disarmed');
+    }
   }
 
   #knows(node: SimNode, revision: number): void {
@@ -214,6 +264,8 @@ export class Client {
     const others = this.#known.filter((known) => known.node !== at.node);
     if (others.length === 0) return;
     const { node, revision } = this.#random.pick(others);
+    // A replica that has never heard of the other cannot know its revisions.
+    if (!at.node.hasHeardOf(node)) return;
     try {
       at.store.kv.range(rangeRequest({ start: KEYS[0]! }, revision));
     } catch (error) {

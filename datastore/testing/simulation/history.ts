@@ -2,7 +2,7 @@
  * One replica's history as readers have seen it, kept by the test across restarts: which revisions there were, what each changed, what each
  * key was at each. Every read, watch and restart is compared with it.
  */
-import type { Change, KeyRange } from '../../keyspace/types.ts';
+import type { Change, KeyRange, KeyValue } from '../../keyspace/types.ts';
 import type { Version as StoredVersion } from '../../keyspace/version.ts';
 import { check } from './violation.ts';
 
@@ -72,6 +72,12 @@ export class History {
     this.#keys.clear();
   }
 
+  /** Begins in the middle: what was there at the compacted revision, of a disk whose earlier life nobody knows. */
+  begin(versions: Iterable<KeyValue>): void {
+    this.forget();
+    for (const kv of versions) this.#keys.set(kv.key, [seenOf(kv, kv.modRevision, false)]);
+  }
+
   /** What a key was at a revision; null: it did not exist. */
   at(key: string, revision: number): SeenVersion | null {
     const versions = this.#keys.get(key);
@@ -117,14 +123,7 @@ export class History {
     this.#keys.set(kv.key, versions);
     const last = versions.at(-1);
     const before = last === undefined || last.value === null ? null : last;
-    const after: SeenVersion = {
-      revision: change.revision,
-      createRevision: kv.createRevision,
-      version: kv.version,
-      value: change.type === 'delete' ? null : Buffer.from(kv.value),
-      lease: kv.lease,
-      originRevision: (kv as StoredVersion).record?.originRevision ?? 0,
-    };
+    const after = seenOf(kv, change.revision, change.type === 'delete');
     const seen = { key: kv.key, after, before };
     check(last === undefined || last.revision < change.revision, () => `${this.#name}: ${kv.key} changed twice at revision ${change.revision}`);
     if (after.value === null) check(before !== null, () => `${this.#name}: ${kv.key} was deleted at ${change.revision}, where it did not exist`);
@@ -134,6 +133,17 @@ export class History {
     versions.push(after);
     this.changes.push(seen);
   }
+}
+
+function seenOf(kv: KeyValue, revision: number, deleted: boolean): SeenVersion {
+  return {
+    revision,
+    createRevision: kv.createRevision,
+    version: kv.version,
+    value: deleted ? null : Buffer.from(kv.value),
+    lease: kv.lease,
+    originRevision: (kv as StoredVersion).record?.originRevision ?? 0,
+  };
 }
 
 function same(seen: SeenChange, change: Change): boolean {

@@ -1,5 +1,6 @@
 /** What goes wrong, and when: each seed draws its own weights, so that some runs are nearly all crashes, others all network. */
 import type { SimRandom } from '../sim-random.ts';
+import { Reconfigurations } from './reconfigurations.ts';
 import type { World } from './world.ts';
 
 export type FaultName = keyof typeof WEIGHTS;
@@ -19,7 +20,16 @@ const WEIGHTS = {
   breakLinks: 1.5,
   slowLink: 1,
   everythingDies: 0.25,
-  loseDisk: 0.5,
+  loseDisk: 0.6,
+  keepDisk: 1.5,
+  restoreDisk: 1.5,
+  cloneDisk: 0.5,
+  scaleOut: 0.35,
+  scaleIn: 0.5,
+  drainAndCancel: 0.4,
+  evict: 0.5,
+  force: 0.2,
+  replay: 1.2,
 } as const;
 
 const HOUR_MS = 3_600_000;
@@ -29,10 +39,12 @@ export class Nemesis {
   readonly #random: SimRandom;
   readonly #weights: readonly (readonly [FaultName, number])[];
   readonly #paceMs: number;
+  readonly #changes: Reconfigurations;
 
   constructor(world: World) {
     this.#world = world;
     this.#random = world.random.fork('nemesis');
+    this.#changes = new Reconfigurations(world);
     this.#paceMs = this.#random.chance(0.1) ? Infinity : 100 + this.#random.float() * (world.busyMs < 4_000 ? 700 : 3_000);
     this.#weights = (Object.entries(WEIGHTS) as [FaultName, number][]).map(([name, weight]) => [name, this.#random.chance(0.4) ? 0 : weight * this.#random.float()]);
     for (const node of world.nodes) if (this.#random.chance(0.3)) node.wallSkewMs = (this.#random.float() - 0.5) * 2 * HOUR_MS;
@@ -52,6 +64,7 @@ export class Nemesis {
   /** Everything works again. */
   heal(): void {
     const { nodes, net } = this.#world;
+    this.#world.clone?.leave();
     for (const node of nodes) {
       node.fault = null;
       delete node.disk.options.capacityBytes;
@@ -72,7 +85,7 @@ export class Nemesis {
     const random = this.#random;
     const node = random.pick(world.nodes);
     const others = world.nodes.filter((n) => n !== node);
-    const other = random.pick(others);
+    const other = others.length === 0 ? node : random.pick(others);
     const { net, figures, trace } = world;
     switch (fault) {
       case 'kill':
@@ -81,7 +94,7 @@ export class Nemesis {
         node.kill(fault === 'kill' ? 'process' : 'power');
         return world.restartLater(node);
       case 'everythingDies':
-        for (const n of world.nodes) {
+        for (const n of [...world.nodes]) {
           if (n.process === null) continue;
           n.kill('power');
           world.restartLater(n);
@@ -89,17 +102,35 @@ export class Nemesis {
         return;
       case 'loseDisk':
         // One at a time, and only where there are enough others to agree on its successor.
-        if (world.nodes.length < 3 || world.nodes.some((n) => n.joining && !n.serving) || !node.served) return;
+        if (world.nodes.length < 3 || !world.steady) return;
         node.loseDisk();
         return world.restartLater(node);
+      case 'keepDisk':
+        if (node.settled) node.keep();
+        return;
+      case 'restoreDisk':
+        return this.#changes.restore(random.pick(world.nodes.filter((n) => n.backup !== null).concat(node)));
+      case 'cloneDisk':
+        return this.#changes.clone(node);
+      case 'scaleOut':
+        return this.#changes.scaleOut();
+      case 'scaleIn':
+        return this.#changes.scaleIn(node);
+      case 'drainAndCancel':
+        return this.#changes.drainAndCancel(node);
+      case 'evict':
+        return this.#changes.evict(node);
+      case 'force':
+        return this.#changes.force();
+      case 'replay':
+        return this.#changes.replay(node);
       case 'crashAtDiskCall': {
         const at = node.disk.calls + random.below(random.chance(0.5) ? 4 : 30);
         node.fault = (_, number) => (number >= at ? 'crash' : undefined);
         return;
       }
       case 'orderlyRestart': {
-        const process = node.process;
-        if (process === null || !process.serving) return;
+        if (!node.serving) return;
         return world.go(async () => {
           await node.stop();
           if (node.process === null) world.restartLater(node);

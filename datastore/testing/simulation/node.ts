@@ -1,80 +1,81 @@
 /**
- * One machine of a simulated cluster: a disk that outlives its processes, and the process that runs now: the real store and the real replication,
- * wired as in the program.
+ * One machine of a simulated cluster: a disk that outlives its processes, and the process that runs now. What becomes of the disk (lost, restored from an
+ * older copy, set aside, cloned) and of the place in the cluster is kept track of here, since it decides what may be missing at the end.
  */
 import type { Disk, Host, Network } from '../../host/host.ts';
 import type { Fields, Logger } from '../../host/log.ts';
-import { identify, idOf } from '../../identity.ts';
-import type { LogId } from '../../replica/types.ts';
 import type { Settings } from '../../config/settings.ts';
-import { StaleDataError } from '../../place.ts';
-import { startReplication } from '../../replication.ts';
-import type { Replication } from '../../replication.ts';
-import { openStore } from '../../store/store.ts';
+import { hasAside, setAside } from '../../aside.ts';
+import { RemovedError, StaleDataError } from '../../place.ts';
+import type { LogId, Write } from '../../replica/types.ts';
+import { slotOf, Space } from '../../replica/types.ts';
+import type { Vector } from '../../replica/vector.ts';
 import type { Store } from '../../store/store.ts';
-import type { StoreOptions } from '../../store/types.ts';
 import { MemoryNames } from '../memory-names.ts';
 import { MemoryDisk } from '../memory-disk.ts';
-import type { DiskFault } from '../memory-disk.ts';
-import type { MachineClock } from '../sim-clock.ts';
+import type { DiskFault, MemoryDiskOptions } from '../memory-disk.ts';
 import type { SimRandom } from '../sim-random.ts';
 import { History } from './history.ts';
 import { Observer } from './observer.ts';
-import type { Plant } from './planted.ts';
+import { Process } from './process.ts';
 import type { World } from './world.ts';
-import { Violation } from './violation.ts';
+import { check, Violation } from './violation.ts';
 
 export interface NodeConfig {
   readonly name: string;
   readonly slot: number;
-  readonly names: readonly string[];
+  /** Its name in the network: a clone has another than its original. */
+  readonly host: string;
+  /** --initial-cluster: slots by name. */
+  readonly initial: ReadonlyMap<string, number>;
+  /** --initial-cluster-state existing */
+  readonly joining: boolean;
 }
 
+const DATA = 'data';
 export const peerUrl = (name: string): string => `http://${name}:2380`;
 const CLUSTER = 0xc1n;
 export const memberId = (slot: number): bigint => BigInt(0x100 + slot);
 
-/** One life of the program on a machine. */
-export class Process {
-  readonly clock: MachineClock;
-  readonly number: number;
-  store: Store | null = null;
-  replication: Replication | null = null;
-  observer: Observer | null = null;
-  /** Clients are served. */
-  serving = false;
-  dead = false;
-  /** It has been told to end. */
-  stopping = false;
-  /** Called when it dies. */
-  readonly onDeath: (() => void)[] = [];
-
-  constructor(clock: MachineClock, number: number) {
-    this.clock = clock;
-    this.number = number;
-  }
+/** A disk as it was, with what the test knows of it. */
+export interface Backup {
+  readonly disk: MemoryDisk;
+  readonly logs: ReadonlySet<LogId>;
+  readonly aside: ReadonlySet<LogId>;
 }
 
 export class SimNode {
   readonly name: string;
   readonly slot: number;
+  readonly host: string;
   disk: MemoryDisk;
   readonly history: History;
-  /** Every log that this machine has written. */
+  /** Every log that this machine has written on the present disk. */
   readonly logs = new Set<LogId>();
+  /** Those that the disk set aside: what nobody else has of them is offered. */
+  readonly asideLogs = new Set<LogId>();
   process: Process | null = null;
   /** What the disk does at its next calls: set by the nemesis. */
   fault: ((kind: string, number: number) => DiskFault | undefined) | null = null;
   wallSkewMs = 0;
   /** It has served clients from this disk. */
   served = false;
+  /** It is a member no more, and never starts again. */
+  left = false;
+  /** What the last process durably held. */
+  lastVector: Vector | null = null;
+  backup: Backup | null = null;
   readonly #world: World;
   readonly #config: NodeConfig;
   readonly #random: SimRandom;
-  /** It had another disk before. */
-  joining = false;
-  /** The disk is new, and no process has opened it yet. */
-  replaced = false;
+  /** The disk is not the first one. */
+  #joining: boolean;
+  /** A clone's: logs that are its original's. */
+  #shared: ReadonlySet<LogId> | null = null;
+  /** What the next start finds. */
+  #diskIs: 'same' | 'older' | 'copied' = 'same';
+  /** The program has begun to set its disk aside. */
+  settingAside = false;
   #lives = 0;
   #disks = 0;
 
@@ -83,87 +84,165 @@ export class SimNode {
     this.#config = config;
     this.name = config.name;
     this.slot = config.slot;
-    this.#random = world.random.fork(config.name);
-    this.history = new History(config.name);
-    this.disk = this.#emptyDisk();
+    this.host = config.host;
+    this.#joining = config.joining;
+    this.#random = world.random.fork(`${config.host} ${world.all.length}`);
+    this.history = new History(config.host);
+    this.disk = new MemoryDisk(this.#diskOptions());
   }
 
-  #emptyDisk(): MemoryDisk {
+  /** Another machine with a copy of this one's disk, as it is now. It lives once: when it dies it is gone. */
+  clone(): SimNode {
+    const clone = new SimNode(this.#world, { ...this.#config, host: `${this.host}x`, joining: this.#joining });
+    clone.disk = this.disk.copy(clone.#diskOptions());
+    clone.#shared = new Set(this.logs);
+    clone.#diskIs = 'copied';
+    return clone;
+  }
+
+  /** Is, or was, the other a member, as far as is known here? A clone cannot tell its original's revisions from its own, nor the other way round. */
+  hasHeardOf(other: SimNode): boolean {
+    if (this.name === other.name && (this.isClone || other.isClone)) return false;
+    const { membership, replica } = this.process!.store!;
+    return membership.configuration.members.some((m) => m.slot === other.slot) || [...replica.logs.keys(), ...replica.retired.keys()].some((log) => slotOf(log) === other.slot);
+  }
+
+  get isClone(): boolean {
+    return this.#shared !== null;
+  }
+
+  #writes(log: LogId): void {
+    if (this.#shared?.has(log) !== true) this.logs.add(log);
+  }
+
+  #diskOptions(): MemoryDiskOptions {
     const world = this.#world;
     const random = this.#random.fork(`disk ${this.#disks++}`);
     const latency = random.fork('latency');
     const slowMs = random.chance(0.3) ? 8 : 1;
-    return new MemoryDisk({
+    return {
       random,
       fault: ({ kind, number }) => this.#diskFault(kind, number),
       delay: (kind) => (kind === 'read' || kind === 'write' ? Promise.resolve() : new Promise((resolve) => void world.clock.after(latency.float() * slowMs, resolve))),
-    });
+    };
   }
 
   /** The disk is destroyed, and a new one put in: what nobody else had of it is lost. */
   loseDisk(): void {
     this.kill('process');
-    this.#world.trace.say(this.name, 'loses its disk');
+    this.#world.trace.say(this.host, 'loses its disk');
     this.#world.figures.add('fault lost disk');
-    this.replaceDisk();
+    this.#gone();
+    this.disk = new MemoryDisk(this.#diskOptions());
+    this.#joining = true;
+    this.settingAside = false;
   }
 
-  /** From now on the machine has an empty disk, and joins a cluster that exists. What the clients have seen of the old one may be gone with it. */
-  replaceDisk(): void {
-    // A disk that was set aside offers what only it had (offers.ts); that is not simulated, so it counts as lost here.
-    for (const log of this.logs) for (const record of this.#world.registry.logs.get(log) ?? []) record.diskLost = true;
+  /** A copy of the disk is put away. */
+  keep(): void {
+    this.backup = { disk: this.disk.copy(), logs: new Set(this.logs), aside: new Set(this.asideLogs) };
+    this.#world.figures.add('fault disk copied');
+  }
+
+  /** The copy takes the disk's place. What clients have seen since then may be seen again, or never. */
+  restore(): void {
+    const { disk, logs, aside } = this.backup!;
+    this.kill('process');
+    this.#world.trace.say(this.host, 'has an old copy of its disk');
+    this.#world.figures.add('fault disk restored');
+    this.#world.lostDisks.add(this.disk);
+    this.#world.registry.diskLost([...this.logs, ...this.asideLogs].filter((log) => !logs.has(log) && !aside.has(log)));
+    // What was sent since then cannot arrive after everybody has said that it holds no more.
+    this.#world.frames.forget(logs);
+    for (const log of [...this.logs]) if (!logs.has(log)) this.logs.delete(log);
+    // A log that stands aside now and did not then is on the disk again.
+    for (const log of logs) this.logs.add(log);
+    this.asideLogs.clear();
+    for (const log of aside) this.asideLogs.add(log);
+    this.disk = disk.copy(this.#diskOptions());
+    this.#diskIs = 'older';
+    this.settingAside = false;
+    this.#forgotten();
+  }
+
+  /** It has been removed, or its machine is gone for good. @param kept what clients were told is elsewhere */
+  leave(kept = false): void {
+    if (this.left) return;
+    this.kill('process');
+    this.left = true;
+    this.#world.trace.say(this.host, 'leaves');
+    this.#world.left(this);
+    if (!kept) return this.#gone();
+    // What was not for clients (an expiry, a lease's new keeper) may go with it.
+    for (const log of this.logs) for (const record of this.#world.registry.logs.get(log) ?? []) record.diskLost ||= !record.acknowledged;
+    this.#world.registry.diskLost(this.asideLogs);
+  }
+
+  #gone(): void {
+    const { registry, lostDisks } = this.#world;
+    lostDisks.add(this.disk);
+    registry.diskLost(this.logs);
+    registry.diskLost(this.asideLogs);
     this.logs.clear();
-    this.disk = this.#emptyDisk();
-    this.joining = true;
+    this.asideLogs.clear();
+    this.backup = null;
+    this.#forgotten();
+  }
+
+  /** Nobody has seen anything of what it shows next. */
+  #forgotten(): void {
     this.served = false;
-    this.replaced = true;
+    this.history.forget();
+    this.#world.forgotten(this);
   }
 
   get serving(): boolean {
-    return this.process !== null && this.process.serving && !this.process.dead;
+    return this.process?.serving ?? false;
   }
 
-  /** Starts a process. Returns at once; what becomes of it shows later. */
-  start(): void {
-    if (this.process !== null) return;
+  /** It has its disk and its place, as far as it is known here. */
+  get settled(): boolean {
+    return this.served && !this.settingAside && this.#diskIs === 'same';
+  }
+
+  /** Starts a process. Returns at once; what becomes of it shows later. @param aside it sets its disk aside first */
+  start(aside = false): void {
+    if (this.process !== null || this.left) return;
     const clock = this.#world.clock.machine(this.wallSkewMs);
     const process = new Process(clock, ++this.#lives);
     this.process = process;
-    this.#world.trace.say(this.name, `start ${process.number}`);
-    this.#boot(process).catch((error: unknown) => this.#failed(process, error));
+    this.#world.trace.say(this.host, `start ${process.number}`);
+    this.#boot(process, aside).catch((error: unknown) => this.failed(process, error));
   }
 
   /** The process ends. `power`: what was not on stable storage is partly gone. */
   kill(how: 'process' | 'power'): void {
     const process = this.process;
     if (process === null) return;
-    this.#world.trace.say(this.name, how === 'power' ? 'loses power' : 'is killed');
+    this.#world.trace.say(this.host, how === 'power' ? 'loses power' : 'is killed');
     this.#world.figures.add(how === 'power' ? 'fault power loss' : 'fault kill');
     this.process = null;
     process.dead = true;
-    process.serving = false;
     process.clock.halt();
     this.fault = null;
-    this.#world.net.crash(this.name, how === 'power' && this.#random.chance(0.5) ? 'silent' : 'reset');
+    if (process.observer !== null) this.lastVector = process.store!.replica.vector();
+    this.#world.net.crash(this.host, how === 'power' && this.#random.chance(0.5) ? 'silent' : 'reset');
     if (how === 'power') this.disk.powerLoss();
     else this.disk.processLoss();
-    for (const told of process.onDeath.splice(0)) told();
+    process.hangUp();
+    if (this.isClone && !this.left) this.leave();
   }
 
   /** Ends in order, as by SIGTERM. */
   async stop(): Promise<void> {
     const process = this.process;
     if (process === null || process.store === null || process.replication === null) return this.kill('process');
-    this.#world.trace.say(this.name, 'stops');
+    this.#world.trace.say(this.host, 'stops');
     this.#world.figures.add('fault orderly restart');
-    process.serving = false;
-    process.stopping = true;
-    const { store, replication } = process;
     try {
-      await replication.stop();
-      await store.close();
+      await process.stop();
     } catch (error) {
-      this.#failed(process, error);
+      this.failed(process, error);
       return;
     }
     if (process.dead || this.process !== process) return;
@@ -174,7 +253,7 @@ export class SimNode {
     const fault = this.fault?.(kind, number);
     if (fault === undefined) return undefined;
     this.#world.figures.add(`fault disk ${fault}`);
-    this.#world.trace.say(this.name, `disk call ${kind}: ${fault}`);
+    this.#world.trace.say(this.host, `disk call ${kind}: ${fault}`);
     if (fault === 'crash') {
       const process = this.process;
       const how = this.#random.chance(0.7) ? 'power' : 'process';
@@ -191,47 +270,58 @@ export class SimNode {
     this.#world.restartLater(this);
   }
 
-  /** The program would end. Errors of the disk are expected; anything else is a bug. */
-  #failed(process: Process, error: unknown): void {
+  /** The program would end. Errors of the disk are expected, and that the cluster has gone on without it; anything else is a bug. */
+  failed(process: Process, error: unknown): void {
     if (this.process !== process || process.dead) return;
+    const { trace, clock, figures } = this.#world;
     const code = (error as { code?: unknown }).code;
-    if (code === 'EIO' || code === 'ENOSPC' || code === 'ECRASHED') {
-      this.#world.trace.say(this.name, `the program ends: ${code}`);
-      process.serving = false;
+    const ends = (): void => {
       process.dead = true;
       process.clock.halt();
-      this.#world.clock.after(1, () => this.#die(process, this.#random.chance(0.3) ? 'power' : 'process'));
+    };
+    if (code === 'EIO' || code === 'ENOSPC' || code === 'ECRASHED') {
+      trace.say(this.host, `the program ends: ${String(code)}`);
+      ends();
+      clock.after(1, () => this.#die(process, this.#random.chance(0.3) ? 'power' : 'process'));
       return;
     }
     if (error instanceof StaleDataError) {
       // As the program does: the folder is set aside, and the replica starts again with an empty one.
-      this.#world.trace.say(this.name, `sets its disk aside: ${error.message}`);
-      this.#world.figures.add('event disk set aside');
-      process.serving = false;
-      process.dead = true;
-      process.clock.halt();
-      this.#world.clock.after(1, () => {
+      trace.say(this.host, `sets its disk aside: ${error.message}`);
+      figures.add('event disk set aside');
+      this.settingAside = true;
+      ends();
+      clock.after(1, () => {
         if (this.process !== process) return;
         this.kill('process');
-        this.replaceDisk();
-        this.#world.restartLater(this);
+        this.start(true);
       });
       return;
     }
-    if (error instanceof Error && error.name === 'DiskFullError') {
-      this.#world.clock.after(1, () => this.#die(process, 'process'));
+    if (error instanceof RemovedError) {
+      trace.say(this.host, 'finds that it was removed');
+      figures.add('event removed');
+      ends();
+      clock.after(1, () => this.leave(process.draining?.state === 'drained'));
       return;
     }
-    this.#world.violated(error instanceof Violation ? error : new Violation(`${this.name}: the program ended by itself: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`));
+    if (error instanceof Error && error.name === 'DiskFullError') {
+      clock.after(1, () => this.#die(process, 'process'));
+      return;
+    }
+    this.#world.violated(error instanceof Violation ? error : new Violation(`${this.host}: the program ended by itself: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`));
   }
 
   /** What the wiring reads of the program's settings. */
-  #settings(names: readonly string[]): Settings {
+  #settings(joining: boolean): Settings {
+    const { initial } = this.#config;
+    const { options } = this.#world;
     const settings: Partial<Settings> = {
-      name: this.name, slot: this.slot, slotGiven: true, dataDir: 'data', joining: this.joining, clusterId: CLUSTER, memberId: memberId(this.slot), initialClusterToken: 'simulation',
-      initialCluster: names.map((name, slot) => ({ name, slot, id: memberId(slot), peerUrls: [peerUrl(name)] })),
-      listenPeerUrls: [{ url: peerUrl(this.name), scheme: 'http', tls: false, host: this.name, port: 2380, path: '' }],
-      advertisePeerUrls: [peerUrl(this.name)], advertiseClientUrls: [`http://${this.name}:2379`], writeAcks: 1, evictAfter_ms: 0,
+      name: this.name, slot: this.slot, slotGiven: true, dataDir: DATA, joining, clusterId: CLUSTER, memberId: memberId(this.slot), initialClusterToken: 'simulation',
+      initialCluster: [...initial].map(([name, slot]) => ({ name, slot, id: memberId(slot), peerUrls: [peerUrl(name)] })),
+      listenPeerUrls: [{ url: peerUrl(this.host), scheme: 'http', tls: false, host: this.host, port: 2380, path: '' }],
+      advertisePeerUrls: [peerUrl(this.name)], advertiseClientUrls: [`http://${this.name}:2379`],
+      writeAcks: options.writeAcks, evictAfter_ms: options.evictAfterMs, localKeys: options.localKeys, quota_bytes: options.quotaBytes,
     };
     return settings as Settings;
   }
@@ -240,78 +330,115 @@ export class SimNode {
   #logger(): Logger {
     const say = (level: string) => (message: string, fields?: Fields): void => {
       const text = fields === undefined ? '' : Object.entries(fields).map(([name, value]) => `${name}=${value instanceof Error ? value.message : String(value)}`).join(' ');
-      this.#world.trace.say(this.name, `${level}: ${message} ${text}`);
+      this.#world.trace.say(this.host, `${level}: ${message} ${text}`);
     };
     const logger: Logger = { debug: () => {}, info: say('info'), warn: say('warn'), error: say('error'), with: () => logger };
     return logger;
   }
 
-  async #boot(process: Process): Promise<void> {
+  async #boot(process: Process, aside: boolean): Promise<void> {
     const world = this.#world;
-    const { names } = this.#config;
-    const plant: Plant = world.plant;
+    const { plant } = world;
     const random = this.#random.fork(`life ${process.number}`);
     const disk: Disk = plant.disk?.(this.disk) ?? this.disk;
-    const host: Host = { clock: process.clock, random, disk, net: mortal(process, world.net.machine(this.name)), names: new MemoryNames() };
-    const fatal = (error: unknown): void => this.#failed(process, error);
-    const settings = this.#settings(names);
+    const host: Host = { clock: process.clock, random, disk, net: mortal(process, world.net.machine(this.host)), names: new MemoryNames() };
+    const fatal = (error: unknown): void => this.failed(process, error);
     const log = this.#logger();
-    const options: StoreOptions = {
-      dataDir: settings.dataDir,
-      identify: identify(settings, host, log),
-      token: settings.initialClusterToken,
-      idOf: idOf(settings.initialClusterToken),
-      alone: false,
-      localKeys: [],
-      quotaBytes: -1,
-      txnOps: 128,
-      // Small, so that the owner's housekeeping happens within a short run.
+    if (aside) await setAside(disk, DATA);
+    const settings = this.#settings(this.#joining || (await hasAside(disk, DATA)));
+    const store = await process.open(settings, host, log, {
+      // Small, so that the owner's housekeeping and snapshots happen within a short run.
       shape: { segmentRecords: 8, segmentBytes: 4_096, groupSegments: 4 },
       journalSizes: { firstStepBytes: 32_768, stepBytes: 65_536, sliceBytes: 32_768, reserveBytes: 8_192, snapshotMinBytes: 40_000 },
-      watchProgressMs: 5_000,
-      autoCompaction: { mode: 'periodic', retention: 30_000 },
-      peerReachable: (slot) => process.replication?.reachable(slot) ?? false,
       onConflict: (conflict) => {
-        if (process.observer !== null && plant.conflict?.() !== false) process.observer.conflict(conflict);
+        if (process.observer === null || plant.conflict?.() === false) return;
+        process.observer.conflict(conflict);
+        world.offers.reported(conflict.loser, `${conflict.space}${conflict.key}`);
       },
-      onFatal: fatal,
-    };
-    const store = await openStore(host, options, log, null);
+    }, fatal);
     if (process.dead) return;
-    process.store = store;
-    if (store.readiness === 'empty') {
-      if (this.served) throw new Violation(`${this.name} has served clients, and has forgotten that it has the cluster's data`);
-      this.history.forget();
-    }
+    this.#recognise(store);
     process.observer = new Observer(store, {
-      name: this.name, registry: world.registry, history: this.history, disk: this.disk, random: this.#random.fork(`checks ${process.number}`), figures: world.figures,
-      say: (what) => world.trace.say(this.name, what),
+      name: this.host, registry: world.registry, history: this.history, disk: this.disk, random: this.#random.fork(`checks ${process.number}`), figures: world.figures,
+      localKeys: world.options.localKeys,
+      say: (what) => world.trace.say(this.host, what),
       onDecided: (record) => {
         // It may write another log than at its start: nobody could vouch for the disk.
-        this.logs.add(record.log);
+        this.#writes(record.log);
         world.decided(this, process, record);
       },
     });
-    this.logs.add(store.replica.log);
-    process.observer.attach(this.replaced ? [] : this.logs);
-    this.replaced = false;
+    this.#writes(store.replica.log);
+    process.observer.attach(this.logs, this.#diskIs);
+    if (this.#diskIs === 'older') this.#diskIs = 'same';
+    if (this.#shared !== null) this.#fence(store, this.#shared);
+    world.frames.listen(store.replica);
     plant.store?.(store, process.number);
-    const replication = await startReplication(settings, host, store, log, fatal);
-    if (process.dead) return;
-    process.replication = replication;
-    const serve = (): void => {
-      if (process.dead || process.serving) return;
-      process.serving = true;
-      this.served = true;
-      world.trace.say(this.name, `serves at ${store.keyspace.visibleRevision}`);
+    await process.connect(settings, host, log, store, fatal);
+    if (process.dead || process.stopping) return;
+    this.served = true;
+    world.trace.say(this.host, `serves at ${store.keyspace.visibleRevision}`);
+    process.offer(settings, host, log, this.#offering(store));
+  }
+
+  /**
+   * A clone that nobody could tell from its original, because that one is out of everybody's reach, would write on in the same log. No clock can tell the two
+   * apart then, which is documented; such a clone ends before it writes.
+   */
+  #fence(store: Store, shared: ReadonlySet<LogId>): void {
+    const { replica } = store;
+    const commit = replica.commit.bind(replica);
+    replica.commit = (writes) => {
+      if (!shared.has(replica.log)) return commit(writes);
+      this.#world.figures.add('event clone not noticed');
+      this.kill('process');
+      throw Object.assign(new Error('the clone ends'), { code: 'ECRASHED' });
     };
-    // As in the program: a disk that has the cluster's data serves at once.
-    if (store.readiness === 'ready') serve();
-    await replication.ready.catch((error: unknown) => {
-      // Told to end before it could serve.
-      if (!process.stopping) throw error;
-    });
-    if (!process.stopping) serve();
+  }
+
+  /** Which disk is it that has been opened? */
+  #recognise(store: Store): void {
+    const { log } = store.replica;
+    if (this.settingAside && !this.logs.has(log)) {
+      for (const one of this.logs) this.asideLogs.add(one);
+      this.logs.clear();
+      this.#world.lostDisks.add(this.disk);
+      this.settingAside = false;
+      this.#forgotten();
+    }
+    if (store.readiness === 'ready') return;
+    check(!this.served, () => `${this.host} has served clients, and has forgotten that it has the cluster's data`);
+    this.history.forget();
+  }
+
+  /** The store as offers see it: what they make, and what they report, is noted. */
+  #offering(store: Store): Store {
+    const { registry, offers } = this.#world;
+    const { replica, conflicts } = store;
+    return {
+      membership: store.membership, leases: store.leases, keyspace: store.keyspace,
+      replica: {
+        retired: replica.retired,
+        logs: replica.logs,
+        vector: () => replica.vector(),
+        reportOf: (log: LogId) => replica.reportOf(log),
+        commit: (writes: readonly Write[]) => {
+          for (const { key, value } of writes) {
+            const name = `${Space.client}${key}`;
+            const source = registry.keys.get(name)?.find((e) => this.asideLogs.has(e.record.log) && e.write.value !== null && value !== null && e.write.value.equals(value));
+            check(source !== undefined, () => `${this.host} offers ${key}, which its disk set aside had not written itself`);
+            offers.made(source.record, name);
+          }
+          return replica.commit(writes);
+        },
+      },
+      conflicts: {
+        unseen: (key: string, value: Uint8Array | null, loser: { readonly log: LogId; readonly lamport: number }) => {
+          offers.reported(loser, `${Space.client}${key}`);
+          conflicts.unseen(key, value, loser);
+        },
+      },
+    } as unknown as Store;
   }
 }
 

@@ -38,6 +38,8 @@ export interface ObserverParts {
   readonly disk: MemoryDisk;
   readonly random: SimRandom;
   readonly figures: Figures;
+  /** Prefixes of keys that nobody else has. */
+  readonly localKeys: readonly string[];
   readonly say: (what: string) => void;
   /** A record that this replica has decided. */
   readonly onDecided: (record: KnownRecord) => void;
@@ -64,12 +66,20 @@ export class Observer {
     this.#parts = parts;
   }
 
-  /** Call it when the store has been opened, before anything else happens. */
-  attach(ownLogs: Iterable<LogId>): void {
+  /**
+   * Call it when the store has been opened, before anything else happens.
+   * @param disk same: all that was promised is on it. older: it is a copy from an earlier time. copied: there is another disk with these logs
+   */
+  attach(ownLogs: Iterable<LogId>, disk: 'same' | 'older' | 'copied'): void {
     const { registry, history, name, say } = this.#parts;
     const { replica, keyspace } = this.#store;
     for (const log of ownLogs) {
+      if (disk === 'copied') continue;
       const held = this.#heldOf(log);
+      if (disk === 'older') {
+        registry.rewound(log, held);
+        continue;
+      }
       const lost = registry.lost(log, held);
       if (lost > 0) say(`${lost} undecided records of ${logName(log)} are gone`);
     }
@@ -100,6 +110,7 @@ export class Observer {
       if (head.record !== null) this.#heads.set(`${Space.system}${key}`, { lamport: head.record.lamport, log: head.record.log });
     }
     const from = Math.max(0, keyspace.compactedRevision + 1);
+    if (disk !== 'same') history.begin(from === 0 ? [] : keyspace.range({ range: { start: '\0', end: '\0' }, limit: 0, countOnly: false }, from - 1).kvs);
     history.restarted(keyspace.changes(from, keyspace.visibleRevision), from, keyspace.visibleRevision);
     this.#parts.figures.add('check restart');
     this.#patch();
@@ -111,7 +122,7 @@ export class Observer {
 
   /** Everything that the replica holds amounts to what it shows. Only while nothing is under way. */
   checkState(): void {
-    const { registry, name, figures } = this.#parts;
+    const { registry, name, figures, localKeys } = this.#parts;
     const { replica, keyspace } = this.#store;
     if (!replica.idle) return;
     const held = replica.counters();
@@ -134,7 +145,7 @@ export class Observer {
       if (version !== null && winner !== null) check(version.lease === winner.write.lease, () => `${name}: ${at} has another lease than it was given`);
     }
     for (const entry of keyspace.inside.keys.values()) {
-      check(entry.live === null || entry.key === COMPACT_KEY || registry.keys.has(`${Space.client}${entry.key}`), () => `${name} shows ${entry.key}, which nobody has written`);
+      check(entry.live === null || entry.key === COMPACT_KEY || localKeys.some((prefix) => entry.key.startsWith(prefix)) || registry.keys.has(`${Space.client}${entry.key}`), () => `${name} shows ${entry.key}, which nobody has written`);
     }
     figures.add('check state');
   }
@@ -178,13 +189,16 @@ export class Observer {
   #integrate(record: Record, revision: number, integrate: (record: Record, revision: number) => boolean): boolean {
     const { registry, name, figures } = this.#parts;
     const own = record.log === this.#store.replica.log;
-    const before = registry.find(record);
+    const before = own ? undefined : registry.find(record);
     check(own || before !== undefined, () => `${name}: nobody has decided ${stampName(record)}`);
     const known = before ?? registry.learn(record);
     if (own) {
       this.#lastOwn = known;
       this.#parts.onDecided(known);
-    } else check(known.promised, () => `${name} was given ${stampName(record)} before it was durable at its author`);
+    } else if (before !== undefined) {
+      check(record.writes.length < known.writes.length || Buffer.compare(known.bytes, record.bytes) === 0, () => `${name} was given a ${stampName(record)} that is not what its author decided`);
+      check(known.promised, () => `${name} was given ${stampName(record)} before it was durable at its author`);
+    }
     this.#causes(known);
     const changes: ExpectedChange[] = [];
     const conflicts: string[] = [];

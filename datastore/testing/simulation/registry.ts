@@ -27,6 +27,8 @@ export interface KnownRecord extends Stamp {
   promised: boolean;
   /** The disk of its author is gone: what nobody else had is lost, and that is documented. */
   diskLost: boolean;
+  /** With --write-acks: the disks that durably held it when the client was told. Lost only if all of them are. */
+  copies: readonly object[];
   /** A client was told so. */
   acknowledged: boolean;
 }
@@ -37,9 +39,16 @@ export class Registry {
   readonly logs = new Map<LogId, KnownRecord[]>();
   readonly keys = new Map<Name, { readonly record: KnownRecord; readonly write: KnownWrite }[]>();
   records = 0;
+  /** Logs whose owner has an older disk than it had: what is left of them. */
+  readonly #rewound = new Map<LogId, number>();
 
   /** Takes down a record as its author has decided it; one that is known must be the same. */
   learn(record: Record): KnownRecord {
+    const left = this.#rewound.get(record.log);
+    if (left !== undefined) {
+      this.#rewound.delete(record.log);
+      for (const gone of this.#cut(record.log, left)) check(gone.diskLost, () => `${stampName(gone)} is overwritten`);
+    }
     const known = this.find(record);
     if (known !== undefined) return known;
     const list = this.logs.get(record.log) ?? [];
@@ -57,6 +66,7 @@ export class Registry {
       bytes: record.bytes.slice(),
       promised: false,
       diskLost: false,
+      copies: [],
       acknowledged: false,
     };
     const last = list.at(-1);
@@ -86,18 +96,40 @@ export class Registry {
 
   /** What a log's owner has lost in a crash: nobody may ever have been promised it. */
   lost(log: LogId, after: number): number {
+    const gone = this.#cut(log, after, (record) => !record.diskLost);
+    for (const record of gone) check(!record.promised, () => `${stampName(record)} was lost, though it was ${record.acknowledged ? 'acknowledged' : 'said to be durable'}`);
+    return gone.length;
+  }
+
+  /**
+   * A log's owner has an older disk, with the records up to `after`. What came later is lost if nobody else has it. If it goes on in this log, what came
+   * later must be nowhere: any replica that still has some of it would be found to hold what nobody has decided.
+   */
+  rewound(log: LogId, after: number): void {
+    for (const record of this.between(log, after, Infinity)) record.diskLost = true;
+    this.#rewound.set(log, after);
+  }
+
+  /** Everything of these logs that nobody else has is lost. */
+  diskLost(logs: Iterable<LogId>): void {
+    for (const log of logs) for (const record of this.logs.get(log) ?? []) record.diskLost = true;
+  }
+
+  #cut(log: LogId, after: number, which: (record: KnownRecord) => boolean = () => true): KnownRecord[] {
     const list = this.logs.get(log);
-    if (list === undefined) return 0;
-    const gone = list.splice(lowerBound(list, after + 1));
+    if (list === undefined) return [];
+    const from = lowerBound(list, after + 1);
+    const gone = list.slice(from).filter(which);
+    if (gone.length === 0) return gone;
+    list.splice(from, list.length, ...list.slice(from).filter((record) => !gone.includes(record)));
     for (const record of gone) {
-      check(!record.promised, () => `${stampName(record)} was lost, though it was ${record.acknowledged ? 'acknowledged' : 'said to be durable'}`);
       for (const { name } of record.writes) {
         const all = this.keys.get(name)!;
         all.splice(all.findIndex((entry) => entry.record === record), 1);
       }
     }
     this.records -= gone.length;
-    return gone.length;
+    return gone;
   }
 
   /** The write of the highest stamp among the records that a holder of these counters holds. */

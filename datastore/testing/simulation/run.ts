@@ -1,12 +1,14 @@
 /** One seed, from an empty cluster to the last check. */
 import { logicalDigest } from '../../store/hash.ts';
-import { COMPACT_KEY } from '../../store/compact-key.ts';
+import { localKeys } from '../../store/compact-key.ts';
 import { Client } from './clients.ts';
 import { Figures } from './figures.ts';
 import { Nemesis } from './nemesis.ts';
 import { nothing } from './planted.ts';
 import type { Plant } from './planted.ts';
+import { Space } from '../../replica/types.ts';
 import { stampName } from './registry.ts';
+import type { KnownRecord } from './registry.ts';
 import { check, Violation } from './violation.ts';
 import { WatchClient } from './watchers.ts';
 import { World } from './world.ts';
@@ -43,9 +45,10 @@ export async function runSeed(seed: number, { plant = nothing, print, figures = 
     world.violation ??= error;
   }
   world.busy = false;
-  for (const node of world.nodes) {
-    node.process?.clock.halt();
-    if (node.process !== null) node.process.dead = true;
+  for (const { process } of world.all) {
+    if (process === null) continue;
+    process.clock.halt();
+    process.dead = true;
   }
   figures.add('records', world.registry.records);
   return { seed, violation: world.violation, digest: world.trace.digest, virtualMs: world.clock.monotonicMs(), figures, lastLines: world.trace.last };
@@ -73,7 +76,7 @@ async function live(world: World): Promise<void> {
   }
   world.busy = false;
   nemesis.heal();
-  for (const node of world.nodes) if (node.process === null) node.start();
+  for (const node of [...world.nodes]) node.start();
   world.trace.say('run', 'quiescence');
   await quiet(world);
   checkEnd(world, watchers);
@@ -90,7 +93,7 @@ async function live(world: World): Promise<void> {
 }
 
 function checkAll(world: World): void {
-  for (const node of world.nodes) if (node.process !== null && !node.process.dead) node.process.observer?.checkState();
+  for (const node of world.reachable) if (node.process !== null && !node.process.dead) node.process.observer?.checkState();
 }
 
 const vectorOf = (world: World, i: number): string =>
@@ -98,13 +101,20 @@ const vectorOf = (world: World, i: number): string =>
 
 async function quiet(world: World): Promise<void> {
   const same = (): boolean => {
+    for (const { process } of world.nodes) if (process?.draining !== undefined) process.draining?.undrain();
+    // A disk that was full did not let it.
+    for (const node of world.nodes) {
+      if (node.process?.offers !== 'failed') continue;
+      node.kill('process');
+      node.start();
+    }
     if (world.serving.length < world.nodes.length) return false;
-    if (!world.nodes.every((node) => node.process!.store!.replica.idle)) return false;
+    if (!world.nodes.every(({ process }) => process!.store!.replica.idle && process!.offers === 'done')) return false;
     const first = vectorOf(world, 0);
     return world.nodes.every((_, i) => vectorOf(world, i) === first);
   };
   await world.until(same, CONVERGE_MS, () =>
-    `the replicas do not converge: ${world.nodes.map((node, i) => `${node.name} ${node.process === null ? 'is down' : !node.serving ? 'does not serve' : vectorOf(world, i)}`).join('; ')}`);
+    `the replicas do not converge: ${world.nodes.map((node, i) => `${node.name} ${node.process === null ? 'is down' : !node.serving ? 'does not serve' : `(offers ${node.process.offers}) ${vectorOf(world, i)}`}`).join('; ')}`);
   world.figures.add('check convergence');
 }
 
@@ -112,12 +122,27 @@ async function quiet(world: World): Promise<void> {
 function checkEnd(world: World, watchers: readonly WatchClient[]): void {
   checkAll(world);
   const held = world.nodes[0]!.process!.store!.replica.counters();
+  const aside = new Set(world.nodes.flatMap((node) => [...node.asideLogs]));
   for (const [log, records] of world.registry.logs) {
-    for (const record of records) {
-      check(!record.promised || record.diskLost || (held.get(log) ?? 0) >= record.lamport, () => `${stampName(record)} was ${record.acknowledged ? 'acknowledged' : 'durable'} and is nowhere now`);
+    for (const [i, record] of records.entries()) {
+      if (!record.promised || (held.get(log) ?? 0) >= record.lamport) continue;
+      const copied = record.copies.length > 0 && record.copies.some((disk) => !world.lostDisks.has(disk));
+      if (record.diskLost && !copied) continue;
+      check(aside.has(log), () => `${stampName(record)} was ${record.acknowledged ? 'acknowledged' : 'durable'} and is nowhere now`);
+      checkOffered(world, record, records.slice(i + 1));
     }
   }
   for (const watcher of watchers) watcher.checkComplete();
+}
+
+/** A write that only a disk set aside had: it was made again, or reported, unless its own replica had replaced it. */
+function checkOffered(world: World, record: KnownRecord, later: readonly KnownRecord[]): void {
+  for (const { name } of record.writes) {
+    // A later one may have been on the disk though nobody was told that it is.
+    if (!name.startsWith(`${Space.client}`) || later.some((other) => (other.promised || world.offers.has(other, name)) && other.writes.some((write) => write.name === name))) continue;
+    check(world.offers.has(record, name), () => `${stampName(record)} was on a disk that was set aside only, and what it wrote to ${name.slice(1)} was neither made again nor reported`);
+    world.figures.add('check offered');
+  }
 }
 
 function checkLeases(world: World): void {
@@ -138,7 +163,7 @@ async function checkDigests(world: World): Promise<void> {
     const { keyspace } = node.process!.store!;
     let digest: number | null = null;
     world.go(async () => {
-      digest = await logicalDigest(world.clock, keyspace, keyspace.visibleRevision, (key) => key === COMPACT_KEY);
+      digest = await logicalDigest(world.clock, keyspace, keyspace.visibleRevision, localKeys(world.options.localKeys));
     });
     await world.until(() => digest !== null, 10_000, () => 'a digest takes too long');
     digests.push(String(digest));

@@ -9,7 +9,8 @@ import type { SimRandom } from '../sim-random.ts';
 import { randomRange, rangeRequest } from './clients.ts';
 import { describe, inRange, sameChange } from './history.ts';
 import type { SeenChange } from './history.ts';
-import type { Process, SimNode } from './node.ts';
+import type { SimNode } from './node.ts';
+import type { Process } from './process.ts';
 import { check } from './violation.ts';
 import type { World } from './world.ts';
 
@@ -27,6 +28,7 @@ export class WatchClient {
   #node: SimNode | null = null;
   #process: Process | null = null;
   #stream: WatchStream | null = null;
+  #hangUp: () => void = () => {};
   /** Number of the connection: messages of earlier ones count for nothing. */
   #connection = 0;
   /** The first revision of which it may have missed something; 0: it must list. */
@@ -44,6 +46,11 @@ export class WatchClient {
     this.#range = randomRange(this.#random);
     this.#noPut = this.#random.chance(0.1);
     this.#noDelete = !this.#noPut && this.#random.chance(0.1);
+    world.onForgotten.push((node) => {
+      if (this.#issuer !== node) return;
+      this.#next = 0;
+      if (this.#foreign) this.#disconnect();
+    });
   }
 
   run(): void {
@@ -59,7 +66,7 @@ export class WatchClient {
   checkComplete(): void {
     check(!this.#foreign, () => `${this.name} was never told that ${this.#node!.name} did not issue ${this.#next}`);
     if (this.#stream === null) {
-      const node = this.#node ?? this.#world.nodes[0]!;
+      const node = this.#node === null || !this.#node.serving ? this.#world.nodes[0]! : this.#node;
       if (this.#issuer !== node) this.#next = 0;
       // Compacted meanwhile: it lists.
       for (let tries = 0; this.#stream === null && tries < 2; tries++) this.#connect(node);
@@ -86,13 +93,14 @@ export class WatchClient {
       else if (draw < 0.25) this.#slow = true;
       return;
     }
-    const serving = this.#world.serving;
+    const serving = this.#world.reachable.filter((node) => node.serving);
     if (serving.length === 0) return;
     const stay = this.#node !== null && this.#node.serving && this.#random.chance(0.7);
     this.#connect(stay ? this.#node! : this.#random.pick(serving));
   }
 
   #disconnect(): void {
+    this.#hangUp();
     this.#stream?.close();
     this.#stream = null;
     this.#connection++;
@@ -105,9 +113,13 @@ export class WatchClient {
     const connection = ++this.#connection;
     this.#node = node;
     this.#process = process;
-    process.onDeath.push(() => {
+    const hungUp = (): void => {
       if (this.#connection === connection) this.#disconnect();
-    });
+    };
+    process.connections.add(hungUp);
+    this.#hangUp = () => void process.connections.delete(hungUp);
+    // A replica that has never heard of the other cannot know its revisions.
+    if (this.#issuer !== null && this.#issuer !== node && !node.hasHeardOf(this.#issuer)) this.#next = 0;
     const fresh = this.#next === 0;
     if (fresh) {
       this.#cache.clear();

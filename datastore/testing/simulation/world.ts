@@ -4,8 +4,13 @@ import { MemoryNet } from '../memory-net.ts';
 import { SimClock } from '../sim-clock.ts';
 import { SimRandom } from '../sim-random.ts';
 import type { Figures } from './figures.ts';
+import { Frames } from './frames.ts';
 import { SimNode } from './node.ts';
-import type { Process } from './node.ts';
+import type { NodeConfig } from './node.ts';
+import { Offered } from './offered.ts';
+import { drawOptions } from './options.ts';
+import type { SimOptions } from './options.ts';
+import type { Process } from './process.ts';
 import type { Plant } from './planted.ts';
 import { Registry } from './registry.ts';
 import type { KnownRecord } from './registry.ts';
@@ -29,11 +34,24 @@ export class World {
   readonly figures: Figures;
   readonly trace: Trace;
   readonly plant: Plant;
-  readonly nodes: SimNode[];
+  readonly options: SimOptions;
+  /** The cluster's machines; those that have left are not among them. */
+  readonly nodes: SimNode[] = [];
+  /** All that ever were, clones included. */
+  readonly all: SimNode[] = [];
+  readonly frames: Frames;
+  readonly offers = new Offered();
+  /** Disks whose content is out of the cluster's reach: destroyed, replaced, set aside. */
+  readonly lostDisks = new Set<object>();
+  /** The membership is being changed: one thing after the other, so that a majority is left. */
+  changing = false;
   readonly leases = new Map<bigint, KnownLease>();
   /** Clients may ask, faults may happen. */
   busy = true;
   violation: unknown = null;
+  /** A machine with a copy of another's disk. */
+  clone: SimNode | null = null;
+  readonly onForgotten: ((node: SimNode) => void)[] = [];
   /** How long clients ask and faults happen. Most runs are short and full of faults; some are long, so that housekeeping and compaction have their turn. */
   readonly busyMs: number;
 
@@ -44,16 +62,66 @@ export class World {
     this.plant = plant;
     this.trace = new Trace(() => this.clock.monotonicMs(), print);
     this.net = new MemoryNet({ clock: this.clock, random: this.random.fork('net'), defaults: { delayMs: this.random.float() * 20, jitterMs: this.random.float() * 20 } });
-    const names = Array.from({ length: replicas }, (_, i) => `r${i}`);
-    this.nodes = names.map((name, slot) => new SimNode(this, { name, slot, names }));
+    this.options = drawOptions(this.random.fork('options'));
+    this.frames = new Frames(this.random.fork('frames'));
+    const initial = new Map(Array.from({ length: replicas }, (_, slot) => [`r${slot}`, slot]));
+    for (const [name, slot] of initial) this.add({ name, slot, host: name, initial, joining: false });
+  }
+
+  /** One more machine. */
+  add(config: NodeConfig): SimNode {
+    const node = new SimNode(this, config);
+    this.all.push(node);
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** A copy of a machine, with its disk. */
+  addClone(of: SimNode): SimNode {
+    const clone = of.clone();
+    this.all.push(clone);
+    this.clone = clone;
+    return clone;
+  }
+
+  /** Every member's disk is there and has served, and the cluster knows it so: it can take one more loss. */
+  get steady(): boolean {
+    const some = this.serving[0];
+    if (some === undefined || this.changing || this.clone !== null || !this.nodes.every((node) => node.settled)) return false;
+    const { members } = some.process!.store!.membership.configuration;
+    return members.length === this.nodes.length && members.every((member) => member.standing === 'voting' && this.nodes.some((node) => member.log !== null && node.logs.has(member.log)));
   }
 
   get serving(): SimNode[] {
     return this.nodes.filter((node) => node.serving);
   }
 
+  /** Where a client may go. */
+  get reachable(): readonly SimNode[] {
+    return this.clone === null ? this.nodes : [...this.nodes, this.clone];
+  }
+
+  left(node: SimNode): void {
+    const at = this.nodes.indexOf(node);
+    if (at >= 0) this.nodes.splice(at, 1);
+    if (this.clone !== node) return;
+    this.clone = null;
+    // Its original, whose log nobody can trust any more, is restarted, as the documentation says.
+    this.clock.after(1, () => {
+      const original = this.nodes.find((other) => other.name === node.name);
+      original?.kill('process');
+      original?.start();
+    });
+  }
+
+  /** Nobody has seen anything of what this replica shows from now on. */
+  forgotten(node: SimNode): void {
+    for (const fn of this.onForgotten) fn(node);
+  }
+
   violated(error: unknown): void {
-    if (this.violation !== null) return;
+    // Of a process that is dead already.
+    if (this.violation !== null || (error as { code?: unknown } | null)?.code === 'ECRASHED') return;
     this.violation = error;
     this.trace.say('!', error instanceof Error ? error.message : String(error));
   }
