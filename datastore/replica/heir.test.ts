@@ -49,6 +49,24 @@ describe('the log of a removed member', () => {
     expect(a.replica.recordByStamp(X, 4)!.context().get(B)).toBeUndefined();
   });
 
+  test('whoever is given everything at once reads contexts with the retirements that come in the same unit', async () => {
+    const { members } = await removed();
+    const [a, b] = members as [SmallMember, SmallMember];
+    await rounds(members, 6);
+    await b.write(put('x5', 'b'));
+    await rounds(members, 1);
+    const joiner = new SmallMember(C);
+    const held: (number | undefined)[] = [];
+    const integrate = joiner.sink.integrate.bind(joiner.sink);
+    joiner.sink.integrate = (record, revision) => {
+      if (record.log === B && record.lamport === b.replica.lamport) held.push(record.context().get(X));
+      return integrate(record, revision);
+    };
+    await joiner.pull(a);
+    // What it has overwritten there is no concurrent write.
+    expect(held).toEqual([a.replica.retired.get(X)!.lamport]);
+  });
+
   test('a write that overwrites a copy is no conflict, one from before is', async () => {
     const { members } = await removed();
     const [a, b] = members as [SmallMember, SmallMember];

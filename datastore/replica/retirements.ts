@@ -18,6 +18,8 @@ export interface Retirement extends Held {
 
 export class Retirements {
   readonly #logs = new Map<LogId, Retirement>();
+  /** Of a unit that is being integrated: its records count on them, its logs are retired at its end. */
+  readonly #coming = new Map<LogId, Retirement>();
   #newest = 0;
   #clocks = 0;
 
@@ -53,11 +55,17 @@ export class Retirements {
 
   /** What the author of a record that does not name `log` in its context had held of it. */
   heldBy(newest: number, log: LogId): number | undefined {
-    const retired = this.#logs.get(log);
+    const retired = this.#logs.get(log) ?? this.#coming.get(log);
     return retired !== undefined && retired.at <= newest ? retired.lamport : undefined;
   }
 
+  /** Contexts are read with these from now on, as if they were there already. */
+  expect(retirements: ReadonlyMap<LogId, Retirement>): void {
+    for (const [log, retirement] of retirements) if (!this.#logs.has(log)) this.#coming.set(log, retirement);
+  }
+
   add(log: LogId, retirement: Retirement): void {
+    this.#coming.delete(log);
     if (this.#logs.has(log)) return;
     this.#logs.set(log, retirement);
     this.#newest = Math.max(this.#newest, retirement.at);

@@ -91,6 +91,7 @@ class Changes {
  * @returns the revisions of the new records
  */
 export function* integrateUnit(logs: Logs, sink: RecordSink, unit: Unit, give: (record: StoredRecord) => number): Generator<void, number[]> {
+  logs.retired.expect(unit.retired);
   const before = new Map(logs.context);
   const changes = new Changes((log) => before.get(log) ?? logs.retired.get(log)?.lamport ?? 0);
   // One may have been retired since the unit came.
