@@ -18,7 +18,7 @@ test('a joiner whose place was taken from it before it heard of it is told to as
   configuration = evicting(2n)(configuration)!;
   const retired = new Set<number>();
   const membership = new Membership({ clusterId: 'c1', id: 1n, configuration, vote: null }, {
-    clock, random: new SimRandom(1), log: silent, token: 'secret', note: () => Promise.resolve(), ownLog: () => logId(0, 7), heldLogs: () => [], isRetired: (log) => retired.has(log),
+    clock, random: new SimRandom(1), log: silent, token: 'secret', note: () => Promise.resolve(), ownLog: () => logId(0, 7), heldLogs: () => [], isRetired: (log) => retired.has(log), isRetiredEverywhere: () => false,
   });
   membership.ready = true;
   const ask = async (incarnation: number): Promise<string> => decodeJoined(await clock.wait(membership.join(encodeJoin(request(incarnation))), 60_000)).result;
