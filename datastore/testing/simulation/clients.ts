@@ -145,11 +145,7 @@ export class Client {
   /** With --write-acks so many replicas have it on their disks before the client is told. */
   #copies(record: KnownRecord, author: SimNode): void {
     const { reachable, options, figures } = this.#world;
-    const holders = reachable.filter((node) => {
-      if (node === author) return true;
-      const held = node.process?.observer === undefined || node.process.observer === null ? node.lastVector : node.process.store!.replica.vector();
-      return (held?.get(record.log)?.lamport ?? 0) >= record.lamport;
-    });
+    const holders = reachable.filter((node) => node === author || (node.held.get(record.log) ?? 0) >= record.lamport);
     // One that has lost its disk since, or has left, counted when it said so.
     const lost = this.#world.all.length > reachable.length || this.#world.lostDisks.size > 0;
     check(holders.length >= options.writeAcks || lost, () => `${author.name} acknowledged ${stampName(record)}, which is on the disks of ${holders.map((node) => node.name).join()}`);

@@ -9,7 +9,6 @@ import { hasAside, setAside } from '../../aside.ts';
 import { RemovedError, StaleDataError } from '../../place.ts';
 import type { LogId, Write } from '../../replica/types.ts';
 import { slotOf, Space } from '../../replica/types.ts';
-import type { Vector } from '../../replica/vector.ts';
 import type { Store } from '../../store/store.ts';
 import { MemoryNames } from '../memory-names.ts';
 import { MemoryDisk } from '../memory-disk.ts';
@@ -63,7 +62,7 @@ export class SimNode {
   /** It is a member no more, and never starts again. */
   left = false;
   /** What the last process durably held. */
-  lastVector: Vector | null = null;
+  lastHeld: ReadonlyMap<LogId, number> | null = null;
   backup: Backup | null = null;
   readonly #world: World;
   readonly #config: NodeConfig;
@@ -98,6 +97,11 @@ export class SimNode {
     clone.#shared = new Set(this.logs);
     clone.#diskIs = 'copied';
     return clone;
+  }
+
+  /** The highest Lamport counter of each log that is durable here. */
+  get held(): ReadonlyMap<LogId, number> {
+    return (this.process?.observer ?? null) === null ? (this.lastHeld ?? new Map()) : this.process!.store!.replica.counters();
   }
 
   /** Is, or was, the other a member, as far as is known here? A clone cannot tell its original's revisions from its own, nor the other way round. */
@@ -225,7 +229,7 @@ export class SimNode {
     process.dead = true;
     process.clock.halt();
     this.fault = null;
-    if (process.observer !== null) this.lastVector = process.store!.replica.vector();
+    if (process.observer !== null) this.lastHeld = process.store!.replica.counters();
     this.#world.net.crash(this.host, how === 'power' && this.#random.chance(0.5) ? 'silent' : 'reset');
     if (how === 'power') this.disk.powerLoss();
     else this.disk.processLoss();

@@ -1,7 +1,7 @@
 /** What is done to a cluster on purpose: drains, machines that come and go, evictions, force. And what happens to disks behind its back: old copies, clones. */
 import { EtcdError } from '../../errors.ts';
 import { StaleDataError } from '../../place.ts';
-import { covers } from '../../replica/vector.ts';
+import { logName } from '../../replica/types.ts';
 import type { SimRandom } from '../sim-random.ts';
 import { memberId } from './node.ts';
 import type { SimNode } from './node.ts';
@@ -130,7 +130,7 @@ export class Reconfigurations {
   async #drained(node: SimNode, process: Process, withinMs: number): Promise<boolean> {
     const world = this.#world;
     const { draining, store } = process;
-    const held = store!.replica.vector();
+    const held = node.held;
     world.trace.say(node.host, 'is drained');
     draining!.drain().catch((error: unknown) => world.violated(error));
     const end = world.clock.monotonicMs() + withinMs;
@@ -141,8 +141,8 @@ export class Reconfigurations {
       const member = store!.membership.configuration.members.find((m) => m.id === memberId(other.slot));
       // Who has lost its disk since it said so holds nothing; who has not come yet need not.
       if (other === node || !other.settled || member?.standing !== 'voting' || member.log === null || !other.logs.has(member.log)) continue;
-      const theirs = other.process?.store?.replica.vector() ?? other.lastVector;
-      check(theirs !== null && covers(theirs, held), () => `${node.name} says that it is drained, and ${other.name} does not hold all that it holds`);
+      const lacking = [...held].find(([log, lamport]) => (other.held.get(log) ?? 0) < lamport && !store!.replica.retired.has(log));
+      check(lacking === undefined, () => `${node.name} says that it is drained, and ${other.name} holds ${logName(lacking![0])} only up to ${other.held.get(lacking![0])} of ${lacking![1]}`);
       world.figures.add('check drained');
     }
     return true;
