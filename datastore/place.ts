@@ -184,7 +184,7 @@ export class Place implements MembershipPort {
 
   /** A peer holds more of what this replica has written than its disk. */
   stale(peer: string): void {
-    this.#end(new StaleDataError(this.#options.dataDir, `it is an old copy: ${peer} holds more of what this replica has written. The replica joins again with an empty folder`));
+    this.#end(new StaleDataError(this.#options.dataDir, `it is an old copy, or a wrong one: by what ${peer} holds. The replica joins again with an empty folder`));
   }
 
   alarms(): readonly string[] {

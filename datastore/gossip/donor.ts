@@ -24,11 +24,13 @@ const NOTHING = new Uint8Array(0);
 
 interface Answer {
   readonly request: number;
+  /** The peer holds something to the same point as this replica, with other contents. */
+  readonly mismatch: boolean;
   readonly source: AnswerPort;
 }
 
 export interface DonorEvents {
-  /** A peer with equal vectors has another digest. */
+  /** A peer that holds a log to the same point has another digest of it. */
   mismatch(): void;
   /** It is about to be answered. */
   answering(): void;
@@ -77,18 +79,15 @@ export class Donor {
     // Whatever was dropped before now, the answer covers.
     this.#timer?.cancel();
     this.#overflowed = false;
-    const own = this.#replica.vector();
-    const mismatch =
-      !ask.full && Buffer.compare(own, ask.vector) === 0 && ask.digest.length > 0 && differs(ask.digest, this.#replica.digest());
-    if (mismatch) this.#events.mismatch();
     this.#stats.answers++;
     this.#events.answering();
     if (ask.full) this.#stats.fullSyncs++;
     this.#abandon();
-    if (mismatch) return this.#end(ask.request, true);
     try {
       // From here on own frames are held, whether the answer will have them or not.
-      this.#answer = { request: ask.request, source: this.#replica.missing(ask.full ? null : ask.vector) };
+      const mismatch = !ask.full && this.#replica.differs(ask.vector, ask.digest);
+      if (mismatch) this.#events.mismatch();
+      this.#answer = { request: ask.request, mismatch, source: this.#replica.missing(ask.full ? null : ask.vector) };
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
       this.#log.warn('peer sent a vector that cannot be read', { error });
@@ -120,7 +119,7 @@ export class Donor {
     answer.source.next().then(
       (piece) => {
         if (answer !== this.#answer || this.#stopped) return;
-        if (piece === null) return this.#end(answer.request, false);
+        if (piece === null) return this.#end(answer.request, answer.mismatch);
         this.#session.send({ type: 'chunk', request: answer.request, last: false, mismatch: false, piece });
         this.#clock.soon(() => this.#continue(answer));
       },
@@ -176,8 +175,3 @@ export class Donor {
 }
 
 const NUDGE = encodeMessage({ type: 'nudge' });
-
-/** Both there, and not the same. */
-function differs(theirs: Uint8Array, ours: Uint8Array): boolean {
-  return ours.length > 0 && Buffer.compare(theirs, ours) !== 0;
-}

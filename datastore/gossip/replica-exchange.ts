@@ -1,12 +1,12 @@
 /** The replica behind gossip's port: frames, vectors and digests as bytes. */
 import { limits } from '../limits.ts';
 import { MalformedError, Reader, Writer } from '../replica/bytes.ts';
-import { decodeFrame } from '../replica/frame.ts';
+import { decodeFrame, FrameKind } from '../replica/frame.ts';
 import type { Frame } from '../replica/frame.ts';
 import { StaleDiskError } from '../replica/replica.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { LogId } from '../replica/types.ts';
-import { readVector, writeLog, writeVector } from '../replica/vector.ts';
+import { readDigests, readVector, writeDigests, writeVector } from '../replica/vector.ts';
 import type { AnswerPort, Integrated, OwnFrame, ReplicaPort } from './types.ts';
 
 export class ReplicaExchange implements ReplicaPort {
@@ -76,6 +76,7 @@ export class ReplicaExchange implements ReplicaPort {
   async integrateAnswer(pieces: readonly Uint8Array[], from: LogId): Promise<Integrated> {
     const own = this.#replica.log;
     const acks: [LogId, number][] = [];
+    const repair = pieces[0]?.[1] === FrameKind.repair;
     const decoded = function* (): Iterable<Frame> {
       for (const piece of pieces) {
         const frame = decodeFrame(piece);
@@ -85,7 +86,7 @@ export class ReplicaExchange implements ReplicaPort {
       }
     };
     try {
-      return { result: await this.#replica.integrateUnit(decoded()), acks };
+      return { result: await this.#replica.integrateUnit(decoded(), repair), acks };
     } catch (error) {
       if (error instanceof StaleDiskError) return { result: 'stale', acks: [] };
       throw error;
@@ -103,11 +104,16 @@ export class ReplicaExchange implements ReplicaPort {
   }
 
   digest(): Uint8Array {
-    const w = new Writer();
     const held = this.#replica.vector();
     const digests = [...this.#replica.digests()].filter(([log]) => (held.get(log)?.clock ?? 0) > 0);
-    for (const [log, digest] of digests.sort(([a], [b]) => a - b)) writeLog(w, log).varuint(digest);
-    return w.take();
+    return writeDigests(new Writer(), new Map(digests.sort(([a], [b]) => a - b))).take();
+  }
+
+  differs(vector: Uint8Array, digest: Uint8Array): boolean {
+    const [held, digests] = [readVector(new Reader(vector)), readDigests(new Reader(digest))];
+    const [mine, ours] = [this.#replica.vector(), this.#replica.digests()];
+    for (const [log, theirs] of digests) if (held.get(log)?.clock === mine.get(log)?.clock && ours.get(log) !== theirs) return true;
+    return false;
   }
 
   onNews(fn: () => void): () => void {

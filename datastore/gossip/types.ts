@@ -88,6 +88,8 @@ export interface ReplicaPort {
   integrateAnswer(pieces: readonly Uint8Array[], from: LogId): Promise<Integrated>;
   /** A digest of what `vector` counts: with equal vectors it is equal, or something is wrong. Empty if there is none. */
   digest(): Uint8Array;
+  /** Does somebody with this vector and digest hold a log to the same point as this replica, with other contents? @throws MalformedError */
+  differs(vector: Uint8Array, digest: Uint8Array): boolean;
   /** Resolves when what is integrated now is on stable storage. */
   flushed(): Promise<void>;
   /** A frame that carries nothing but reports: what is held durably here, and what others have reported. */

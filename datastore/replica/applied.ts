@@ -8,13 +8,13 @@ import { decodeEntry } from './entry.ts';
 import type { LogDoc, LogUpdate } from './log-doc.ts';
 import { Logs, relocate } from './logs.ts';
 import type { StoredRecord } from './record.ts';
-import type { Retirement } from './retirements.ts';
 import { Revisions } from './revisions.ts';
 import type { Shape } from './segment.ts';
 import { encodeState, StateLoader } from './state.ts';
 import { slotOf } from './types.ts';
 import type { LogId, RecordSink, Write } from './types.ts';
 import { integrateUnit } from './unit.ts';
+import type { Unit } from './unit.ts';
 
 export class Applied {
   readonly logs: Logs;
@@ -123,7 +123,7 @@ export class Applied {
         for (const update of entry.updates) this.#staged.push({ ...update, update: new Uint8Array(update.update) });
         return;
       case 'unit':
-        return sameRevisions(this.#absorbStaged(entry.retired), entry.revisions);
+        return sameRevisions(this.#absorbStaged(entry), entry.revisions);
       case 'local':
         return this.local(entry.revision, entry.writes);
       case 'compact':
@@ -164,8 +164,8 @@ export class Applied {
     });
   }
 
-  #absorbStaged(retired: ReadonlyMap<LogId, Retirement>): number[] {
-    const steps = integrateUnit(this.logs, this.#sink, { updates: this.#staged, retired }, (record) => this.give(record));
+  #absorbStaged({ retired, replaced }: Omit<Unit, 'updates'>): number[] {
+    const steps = integrateUnit(this.logs, this.#sink, { updates: this.#staged, retired, replaced }, (record) => this.give(record));
     this.#staged = [];
     let step = steps.next();
     while (step.done !== true) step = steps.next();

@@ -11,7 +11,8 @@
  *     6 stride     (nothing)
  *     7 note       latin1 kind, bytes body
  *     8 part       u8 first of its unit, varuint updates as in a commit: a part of a unit, of no effect before the unit's end
- *     9 unit       revisions as in a commit, retired logs (retirements.ts): the parts since the first one take effect, and then those logs end, together
+ *     9 unit       revisions as in a commit, retired logs (retirements.ts), varuint n logs that are replaced by what the parts hold of them
+ *                  (mending.ts): the parts since the first one take effect, and then the retired logs end, together
  *
  * The journal adds length and CRC; a commit's records carry their own CRC besides.
  */
@@ -37,7 +38,7 @@ export type Entry =
   | { readonly kind: 'stride' }
   | { readonly kind: 'note'; readonly name: string; readonly body: Uint8Array }
   | { readonly kind: 'part'; readonly first: boolean; readonly updates: readonly LogUpdate[] }
-  | { readonly kind: 'unit'; readonly revisions: readonly number[]; readonly retired: ReadonlyMap<LogId, Retirement> };
+  | { readonly kind: 'unit'; readonly revisions: readonly number[]; readonly retired: ReadonlyMap<LogId, Retirement>; readonly replaced: ReadonlySet<LogId> };
 
 export function encodeEntry(entry: Entry): Uint8Array {
   const w = new Writer(capacityFor(entry));
@@ -66,7 +67,9 @@ export function encodeEntry(entry: Entry): Uint8Array {
     case 'part':
       return writeUpdates(w.u8(entry.first ? 1 : 0), entry.updates).view();
     case 'unit':
-      return writeRetirements(writeRevisions(w, entry.revisions), entry.retired).view();
+      writeRetirements(writeRevisions(w, entry.revisions), entry.retired).varuint(entry.replaced.size);
+      for (const log of entry.replaced) writeLog(w, log);
+      return w.view();
   }
 }
 
@@ -133,7 +136,10 @@ function readBody(r: Reader, kind: number): Entry {
     }
     case Kind.unit: {
       const revisions = readRevisions(r);
-      return { kind: 'unit', revisions, retired: readRetirements(r) };
+      const retired = readRetirements(r);
+      const replaced = new Set<LogId>();
+      for (let n = r.count(5); n > 0; n--) replaced.add(readLog(r));
+      return { kind: 'unit', revisions, retired, replaced };
     }
     default:
       throw new MalformedError(`journal entry of kind ${kind}`);

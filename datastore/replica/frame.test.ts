@@ -16,12 +16,13 @@ const frame = (kind: FrameKind, update: Uint8Array = new Uint8Array([9, 8, 7])):
   updates: [{ log: a, fromClock: 3, toClock: 5, lamport: 6, update }],
   newest: 300,
   retired: new Map([[logId(9, 1), { clock: 77, lamport: 78, at: 299 }]]),
+  digests: new Map([[b, 400]]),
   reports: [{ log: b, number: 305, config: 2, newest: 299, held: new Map([[b, { clock: 300, lamport: 2 ** 40 }]]) }],
 });
 
 describe('frames', () => {
   test('recorded bytes of version 1', () => {
-    expect(Buffer.from(encodeFrame(frame(FrameKind.push))).toString('hex')).toBe('0100011111111102011111111105060222222222ac02808080808020010111111111030506050203090807ac020109010000004d4eab02010222222222b10202ab02010222222222ac028080808080205c2bdce9');
+    expect(Buffer.from(encodeFrame(frame(FrameKind.push))).toString('hex')).toBe('0100011111111102011111111105060222222222ac02808080808020010111111111030506050203090807ac020109010000004d4eab020102222222229003010222222222b10202ab02010222222222ac0280808080802061344f23');
   });
 
   test('what was written is read', () => {

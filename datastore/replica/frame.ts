@@ -11,6 +11,7 @@
  *       bytes    a sync message of y-protocols (2 = update in a push, 1 = step 2 otherwise) with one V1 update
  *     varuint  `at` of the newest retirement that the sender knows
  *     varuint  retired logs, if the receiver lacks some; each: u8 u32 log, varuint final clock, Lamport counter, at (retirements.ts)
+ *     varuint  digests of the logs at `dependencies`, in a repair; each: u8 u32 log, varuint digest
  *     varuint  reports
  *       u8 u32   log of the member
  *       varuint  number, configuration of the membership that it knows, `at` of the newest retirement that it knows
@@ -28,7 +29,7 @@ import { crcOf } from './record.ts';
 import { readRetirements, writeRetirements } from './retirements.ts';
 import type { Retirement } from './retirements.ts';
 import type { LogId } from './types.ts';
-import { readLog, readVector, writeLog, writeVector } from './vector.ts';
+import { readDigests, readLog, readVector, writeDigests, writeLog, writeVector } from './vector.ts';
 import type { Vector } from './vector.ts';
 
 export const FRAME_VERSION = 1;
@@ -55,6 +56,7 @@ export interface Frame {
   readonly updates: readonly LogUpdate[];
   readonly newest: number;
   readonly retired: ReadonlyMap<LogId, Retirement>;
+  readonly digests: ReadonlyMap<LogId, number>;
   readonly reports: readonly Report[];
 }
 
@@ -71,6 +73,7 @@ export function encodeFrame(frame: Frame): Uint8Array<ArrayBuffer> {
     w.varuint(1 + varuintLength(update.length) + update.length).varuint(message).bytes(update);
   }
   writeRetirements(w.varuint(frame.newest), frame.retired);
+  writeDigests(w, frame.digests);
   w.varuint(frame.reports.length);
   for (const report of frame.reports) writeReport(w, report);
   return w.u32(crc32(w.view())).take();
@@ -96,10 +99,11 @@ export function decodeFrame(bytes: Uint8Array): Frame {
   for (let n = r.count(10); n > 0; n--) updates.push(readUpdate(r, kind));
   const newest = r.varuint();
   const retired = readRetirements(r);
+  const digests = readDigests(r);
   const reports: Report[] = [];
   for (let n = r.count(8); n > 0; n--) reports.push(readReport(r));
   r.end();
-  return { kind, sender, dependencies, updates, newest, retired, reports };
+  return { kind, sender, dependencies, updates, newest, retired, digests, reports };
 }
 
 function readUpdate(r: Reader, kind: FrameKind): LogUpdate {

@@ -162,6 +162,19 @@ export class Logs {
     return { fresh: [...fresh.values()].sort(compareStamps), copied: [...copied].sort(compareStamps), moved, gone };
   }
 
+  /** An empty document for a log. */
+  blank(log: LogId): LogDoc {
+    return new LogDoc(log, this.#shape, this.retired);
+  }
+
+  /** Puts another document of the same log in the place of the one that was there. @returns that; the caller destroys it */
+  replace(doc: LogDoc): LogDoc | undefined {
+    const before = this.docs.get(doc.log);
+    this.docs.set(doc.log, doc);
+    this.changed();
+    return before;
+  }
+
   /** Puts a snapshot's document in its place. */
   load(log: LogId, { clock, lamport }: Held, update: Uint8Array): LogDoc {
     const doc = this.open(log);

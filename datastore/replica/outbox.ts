@@ -43,7 +43,7 @@ export class Outbox {
       }
       const { log, toClock: clock, lamport } = part.at(-1)!;
       const upTo = new Map(dependencies).set(log, { clock, lamport });
-      const bytes = encodeFrame({ kind: FrameKind.push, sender: log, dependencies: upTo, updates: part, newest: report.newest, retired: new Map(), reports: [report] });
+      const bytes = encodeFrame({ kind: FrameKind.push, sender: log, dependencies: upTo, updates: part, newest: report.newest, retired: new Map(), digests: new Map(), reports: [report] });
       for (const fn of this.#listeners) fn({ bytes, clock, records: count });
     }
   }

@@ -16,8 +16,9 @@ import type { Entry } from './entry.ts';
 import { encodeFrame, FrameKind } from './frame.ts';
 import type { Frame, Report } from './frame.ts';
 import { Heir } from './heir.ts';
-import type { LogDoc, LogUpdate } from './log-doc.ts';
+import type { LogDoc } from './log-doc.ts';
 import type { Logs } from './logs.ts';
+import { checkReplacement, toReplace } from './mending.ts';
 import { Outbox } from './outbox.ts';
 import type { OwnFrame } from './outbox.ts';
 import { Pipeline } from './pipeline.ts';
@@ -104,6 +105,9 @@ export class Replica {
     return false;
   };
   #retiring = false;
+  /** Repairs that have begun: what is pushed waits for their end. */
+  #repairing = 0;
+  readonly #mended: LogId[] = [];
   readonly #news = new Set<() => void>();
   #durable: Mark = { revision: 0, vector: new Map(), config: 0, newest: 0, number: 0, digests: new Map() };
   /** While half a unit is in the documents: what was held, durable and visible before. Nothing of the unit shows until it is complete. */
@@ -131,6 +135,10 @@ export class Replica {
       busy: () => this.#queue.records > 0 || !this.#pipeline.idle,
       begins: () => void (this.#before = this.#mark()),
       ended: () => void (this.#before = null),
+      mended: (log) => {
+        this.#mended.push(log);
+        for (const fn of this.#news) fn();
+      },
       broken: (error) => this.#pipeline.break(error),
     });
   }
@@ -337,7 +345,7 @@ export class Replica {
     // After learning of a removal: what that member held may still come through others (REPLICATION.md, rule 12).
     if (this.#removed.includes(frame.sender)) return 'known';
     for (const report of frame.reports) this.reported(report);
-    if (this.#units.flipping || this.#isFenced(frame)) return 'waiting';
+    if (this.#units.flipping || this.#repairing > 0 || this.#isFenced(frame)) return 'waiting';
     // Anti-entropy brings what the sender knows of logs that are no more.
     if (frame.newest > this.#logs.retired.newest) return 'gap';
     const updates = this.#logs.admit(frame, own);
@@ -352,11 +360,15 @@ export class Replica {
    * Takes the pieces of an answer (`answerTo`), whole or not at all, without holding anybody up for long. They are put on stable storage first;
    * from then until the unit is complete nothing of it shows, own writes wait (`settled`), and frames are told to.
    * @param pieces decoded a few at a time, if it is done lazily
+   * @param repair they are all there is, asked for because of a mismatch (mending.ts)
    * @throws as `integrate`
    */
-  integrateUnit(pieces: Iterable<Frame>): Promise<IntegrateResult> {
+  integrateUnit(pieces: Iterable<Frame>, repair = false): Promise<IntegrateResult> {
     assert(this.#started, 'a started replica integrates');
-    return this.#units.take(pieces, (frame) => this.#admitUnit(frame));
+    const taken = this.#units.take(pieces, (frame) => this.#admitUnit(frame));
+    if (!repair) return taken;
+    this.#repairing++;
+    return taken.finally(() => this.#repairing--);
   }
 
   /** Null; or, while a unit is being integrated, its end: a write decided before that would have to finish it at once. */
@@ -378,8 +390,13 @@ export class Replica {
       flushed: () => this.flushed(),
       encode: (updates, last) =>
         last
-          ? this.#encode(kind, updates, this.#logs.vector(), this.#allReports(), new Map([...this.#logs.retired].filter(([, { at }]) => at > newest)))
-          : encodeFrame({ kind, sender: this.log, dependencies: new Map(), updates, newest: 0, retired: new Map(), reports: [] }),
+          ? encodeFrame({
+              kind, sender: this.log, dependencies: this.#logs.vector(), updates, newest: this.#durable.newest,
+              retired: new Map([...this.#logs.retired].filter(([, { at }]) => at > newest)),
+              digests: theirs === null ? this.#logs.digests() : new Map(),
+              reports: this.#allReports(),
+            })
+          : encodeFrame({ kind, sender: this.log, dependencies: new Map(), updates, newest: 0, retired: new Map(), digests: new Map(), reports: [] }),
     }, theirs, pieceBytes);
   }
 
@@ -400,7 +417,10 @@ export class Replica {
 
   /** A frame without updates that says what is durable here, and what others have said. */
   reportFrame(): Uint8Array {
-    return this.#encode(FrameKind.antiEntropy, [], new Map(), this.#allReports());
+    return encodeFrame({
+      kind: FrameKind.antiEntropy, sender: this.log, dependencies: new Map(), updates: [],
+      newest: this.#durable.newest, retired: new Map(), digests: new Map(), reports: this.#allReports(),
+    });
   }
 
   #allReports(): Report[] {
@@ -463,6 +483,11 @@ export class Replica {
   isRetiredEverywhere(log: LogId): boolean {
     const retired = this.retired.get(log);
     return retired !== undefined && (this.#stability.agreed()?.every(({ newest }) => newest >= retired.at) ?? false);
+  }
+
+  /** Logs that have been replaced because they were not what their owners had written (mending.ts), in order. */
+  get mended(): readonly LogId[] {
+    return this.#mended;
   }
 
   /** Calls `fn` when what this replica reports of itself, besides clocks, has changed: the configuration or the retirements that it knows. */
@@ -544,7 +569,9 @@ export class Replica {
     const updates = this.#logs.admit(frame, this.#ownLog(), true);
     if (!Array.isArray(updates)) return updates;
     const { newest } = this.#logs.retired;
-    return { updates, retired: new Map([...frame.retired].filter(([, { at }]) => at > newest)) };
+    const replaced = toReplace(this.#logs, frame, this.log);
+    for (const log of replaced) checkReplacement(this.#logs, log, updates.filter((update) => update.log === log));
+    return { updates, replaced, retired: new Map([...frame.retired].filter(([, { at }]) => at > newest)) };
   }
 
   /**
@@ -620,10 +647,6 @@ export class Replica {
     this.#stability.moved();
     if (advanced) this.#sink.durable(mark.revision);
     if (news) for (const fn of this.#news) fn();
-  }
-
-  #encode(kind: FrameKind, updates: readonly LogUpdate[], dependencies: Vector, reports: readonly Report[], retired: ReadonlyMap<LogId, Retirement> = new Map()): Uint8Array {
-    return encodeFrame({ kind, sender: this.log, dependencies, updates, newest: this.#durable.newest, retired, reports });
   }
 
   /** An idle replica forgets, too. */

@@ -19,7 +19,7 @@ const STAGE_BYTES = 1_048_576;
 /** A unit that is being integrated, step by step. */
 interface Flip {
   readonly steps: Generator<void, number[]>;
-  readonly retired: ReadonlyMap<LogId, Retirement>;
+  readonly unit: Unit;
   readonly done: PromiseWithResolvers<void>;
 }
 
@@ -36,6 +36,8 @@ export interface UnitPorts {
   /** The steps begin: from now on nothing of what is applied shows, until `ended`. */
   begins(): void;
   ended(): void;
+  /** A log has been replaced by its owner's copy. */
+  mended(log: LogId): void;
   /** An invariant broke with half a unit in the documents. */
   broken(error: unknown): void;
 }
@@ -73,7 +75,7 @@ export class UnitIntake {
       await this.#ports.submit({ kind: 'part', first: true, updates: [] });
       while (this.#ports.busy()) await this.#ports.flushed();
       const retired = which();
-      if (retired.size > 0) await this.#begin({ updates: [], retired });
+      if (retired.size > 0) await this.#begin({ updates: [], retired, replaced: new Set() });
     });
   }
 
@@ -110,6 +112,7 @@ export class UnitIntake {
     while (busy()) await flushed();
     await this.#begin(admitted);
     await flushed();
+    for (const log of admitted.replaced) this.#ports.mended(log);
     return 'applied';
   }
 
@@ -133,7 +136,7 @@ export class UnitIntake {
   #begin(unit: Unit): Promise<void> {
     const { clock, sink } = this.#ports;
     this.#ports.begins();
-    const flip: Flip = { steps: integrateUnit(this.#applied.logs, sink, unit, (record) => this.#applied.give(record)), retired: unit.retired, done: Promise.withResolvers() };
+    const flip: Flip = { steps: integrateUnit(this.#applied.logs, sink, unit, (record) => this.#applied.give(record)), unit, done: Promise.withResolvers() };
     flip.done.promise.catch(() => {}); // nobody has to wait for it
     this.#flip = flip;
     const go = (): void => {
@@ -154,7 +157,7 @@ export class UnitIntake {
         if (step.done !== true) continue;
         this.#flip = null;
         this.#ports.ended();
-        void this.#ports.submit({ kind: 'unit', revisions: step.value, retired: flip.retired });
+        void this.#ports.submit({ kind: 'unit', revisions: step.value, retired: flip.unit.retired, replaced: flip.unit.replaced });
         return flip.done.resolve();
       } while (more());
     } catch (error) {

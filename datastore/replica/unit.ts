@@ -26,6 +26,8 @@ const nameIn = (log: LogId, record: StoredRecord): string => `${log}:${record.lo
 export interface Unit {
   readonly updates: readonly LogUpdate[];
   readonly retired: ReadonlyMap<LogId, Retirement>;
+  /** Logs that are replaced whole by what the updates hold of them (mending.ts). */
+  readonly replaced: ReadonlySet<LogId>;
 }
 
 /** An update that carries nothing but deletions: those of a log go last. */
@@ -96,17 +98,27 @@ export function* integrateUnit(logs: Logs, sink: RecordSink, unit: Unit, give: (
   const changes = new Changes((log) => before.get(log) ?? logs.retired.get(log)?.lamport ?? 0);
   // One may have been retired since the unit came.
   const updates = unit.updates.filter(({ log }) => !logs.retired.has(log));
+  const anew = new Map([...unit.replaced].map((log) => [log, logs.blank(log)]));
   for (const update of [...updates.filter((u) => !deletes(u)), ...updates.filter(deletes)]) {
-    const doc = logs.open(update.log);
+    const doc = anew.get(update.log) ?? logs.open(update.log);
     if (!deletes(update)) {
-      changes.take(doc.log, doc.apply(update));
+      const applied = doc.apply(update);
+      if (!anew.has(doc.log)) changes.take(doc.log, applied);
       yield;
       continue;
     }
     for (const part of cutDeletions(doc.client, update.update, STEP_CLOCKS)) {
-      changes.take(doc.log, doc.apply({ ...update, update: part }));
+      const applied = doc.apply({ ...update, update: part });
+      if (!anew.has(doc.log)) changes.take(doc.log, applied);
       yield;
     }
+  }
+  for (const doc of anew.values()) {
+    const before = logs.replace(doc);
+    for (const { records } of doc.segments.values()) changes.take(doc.log, { added: [...records], removed: [] });
+    for (const { records } of before?.segments.values() ?? []) changes.take(doc.log, { added: [], removed: [...records] });
+    before?.destroy();
+    yield;
   }
   for (const log of new Set(updates.map((update) => update.log))) logs.heard(log, logs.open(log).lamport);
   logs.changed();
@@ -115,7 +127,9 @@ export function* integrateUnit(logs: Logs, sink: RecordSink, unit: Unit, give: (
   const revisions: number[] = [];
   const moved: Move[] = [];
   for (const { record, from } of changes.arrivals()) {
-    if (from === 'new') revisions.push(give(record));
+    // What was missing in a log that is replaced has never been given, or counts still though it was gone.
+    const missing = from === 'copy' && anew.has(record.place!.log) && !isKnown(sink, record);
+    if (from === 'new' || missing) revisions.push(give(record));
     else if (from === 'copy') takeCopy(sink, record);
     else moved.push([from, record]);
     if (++steps % STEP_RECORDS === 0) yield;
@@ -150,6 +164,8 @@ export function* integrateUnit(logs: Logs, sink: RecordSink, unit: Unit, give: (
   }
   return revisions;
 }
+
+const isKnown = (sink: RecordSink, record: StoredRecord): boolean => record.writes.some((write) => sink.currentCopy(record, write) !== null);
 
 /** All records in documents that are retired, in the order of stamps: a deletion goes after what it had superseded. */
 function* ending(logs: Logs, retired: ReadonlyMap<LogId, Retirement>): IterableIterator<StoredRecord> {

@@ -37,3 +37,15 @@ export function readVector(r: Reader): Map<LogId, Held> {
   }
   return vector;
 }
+
+/** `varuint count`, then for each `log, varuint digest`. */
+export function writeDigests(w: Writer, digests: ReadonlyMap<LogId, number>): Writer {
+  w.varuint(digests.size);
+  for (const [log, digest] of digests) writeLog(w, log).varuint(digest);
+  return w;
+}
+export function readDigests(r: Reader): Map<LogId, number> {
+  const digests = new Map<LogId, number>();
+  for (let n = r.count(6); n > 0; n--) digests.set(readLog(r), r.varuint());
+  return digests;
+}

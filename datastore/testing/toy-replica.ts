@@ -126,6 +126,10 @@ export class ToyReplica implements ReplicaPort, Subject {
     return encode(crc32(this.damage + JSON.stringify(this.state())));
   }
 
+  differs(vector: Uint8Array, digest: Uint8Array): boolean {
+    return Buffer.compare(vector, this.vector()) === 0 && digest.length > 0 && Buffer.compare(digest, this.digest()) !== 0;
+  }
+
   flushed(): Promise<void> {
     return Promise.resolve();
   }
