@@ -327,7 +327,6 @@ describe('streams', () => {
 
   test('RangeStream: a sort target without an order sorts the whole range, and sends it in chunks', async () => {
     h = await Harness.start();
-    await h.replica.leases.grant(5n, 60);
     for (let i = 0; i < 30; i++) await h.replica.kv.put({ key: `k${String(i).padStart(2, '0')}`, value: Buffer.from(String(99 - i)), lease: 0n, prevKv: false, ignoreLease: false, ignoreValue: false });
     const chunks = await streamed(h, { sort_target: 4 });
     expect(chunks.length).toBeGreaterThan(1);
