@@ -41,7 +41,7 @@ async function waiting(disk: Disk, dataDir: string): Promise<string[]> {
  * Where has the cluster agreed that the log ends? Of a log that nobody has heard of, at nothing, once every member has said so.
  * @returns its highest Lamport counter; null: not yet agreed; Infinity: it may have been retired so long ago that it is forgotten where
  */
-function endOf(store: Store, log: LogId): number | null {
+export function endOf(store: Pick<Store, 'replica' | 'membership'>, log: LogId): number | null {
   const { replica, membership } = store;
   const retired = replica.retired.get(log);
   if (retired !== undefined) return retired.lamport;

@@ -151,6 +151,7 @@ describe('a change of the membership', () => {
     expect(cluster.decided.size).toBe(0);
   });
 
+  // Schedule 11: the survivors go on without P; P, unaware, admits J, and what J writes depends on what is closed.
   test('a removed initiator is refused, and learns that it was removed', async () => {
     const cluster = new Cluster(4, 3);
     const [a, b, c] = cluster.members as [Member, Member, Member];
