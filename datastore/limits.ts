@@ -149,6 +149,8 @@ export const limits = {
   vouch_ms: 2_000,
   /** How often a replica that wants to join asks again. */
   join_retry_ms: 1_000,
+  /** The owner of a log looks at so many records at a time when it forgets, and a segment at least. */
+  collect_records: 1_024,
   /** What of a removed member's log is copied in one go. */
   inherit_records: 128,
   inherit_bytes: 262_144,

@@ -4,6 +4,7 @@
  * records die in the order of their age (rewriting at a fixed share of one segment copied records that were about to die, 1.8 for each write).
  * A segment that is wholly dead costs nothing to drop and is always due.
  */
+import { limits } from '../limits.ts';
 import type { Segment } from './segment.ts';
 
 const RANKS = 8;
@@ -45,17 +46,19 @@ export class Garbage {
     return this.#ranks[RANKS]!.size > 0 || this.#tooMuch(0, 0);
   }
 
-  /** The segments to rewrite next, the deadest first, until `copyCost` has been spent on what lives in them. */
+  /** The segments to rewrite next, the deadest first, until `copyCost` has been spent on what lives in them, or they have many records. */
   take(copyCost: number): Segment[] {
     const taken: Segment[] = [];
     let cost = 0;
     let liveCost = 0;
+    let records = 0;
     for (let rank = RANKS; rank > 0 && liveCost < copyCost; rank--) {
       for (const segment of this.#ranks[rank]!) {
-        if (liveCost >= copyCost || taken.length >= 64 || (rank < RANKS && !this.#tooMuch(cost, liveCost))) return taken;
+        if (liveCost >= copyCost || records >= limits.collect_records || (rank < RANKS && !this.#tooMuch(cost, liveCost))) return taken;
         taken.push(segment);
         cost += segment.cost;
         liveCost += segment.liveCost;
+        records += segment.records.length;
       }
     }
     return taken;

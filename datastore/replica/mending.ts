@@ -27,14 +27,17 @@ export function toReplace(logs: Logs, frame: Frame, own: LogId): Set<LogId> {
 const nameOf = (record: StoredRecord): string => `${record.log}/${record.lamport}`;
 
 /**
- * Can the log be replaced in place?
+ * Can the log be replaced in place? Worked out step by step.
  * @param updates of that log, from its beginning
  * @throws StaleDiskError: only an empty disk helps
  */
-export function checkReplacement(logs: Logs, log: LogId, updates: readonly LogUpdate[]): void {
+export function* checkReplacement(logs: Logs, log: LogId, updates: readonly LogUpdate[]): IterableIterator<void> {
   const anew = logs.blank(log);
   // Deletions last, as a unit applies them.
-  for (const update of [...updates].sort((a, b) => Number(a.fromClock === a.toClock) - Number(b.fromClock === b.toClock))) anew.apply(update);
+  for (const update of [...updates].sort((a, b) => Number(a.fromClock === a.toClock) - Number(b.fromClock === b.toClock))) {
+    anew.apply(update);
+    yield;
+  }
   const theirs = new Map<string, StoredRecord>();
   /** The highest stamp of each key. */
   const highest = new Map<string, StoredRecord>();
@@ -46,6 +49,7 @@ export function checkReplacement(logs: Logs, log: LogId, updates: readonly LogUp
         if (before === undefined || compareStamps(before, record) < 0) highest.set(write.space + write.key, record);
       }
     }
+    yield;
   }
   for (const { records } of logs.docs.get(log)?.segments.values() ?? []) {
     for (const record of records) {
@@ -57,6 +61,7 @@ export function checkReplacement(logs: Logs, log: LogId, updates: readonly LogUp
         }
       }
     }
+    yield;
   }
   anew.destroy();
 }

@@ -24,6 +24,8 @@ interface OwnWrite {
 export interface Batch {
   readonly entries: readonly Uint8Array[];
   readonly sent: Sent;
+  /** Something has been forgotten. */
+  readonly forgot: boolean;
 }
 
 export class Queue {
@@ -87,7 +89,7 @@ export class Queue {
     const rewrite = own === null || !forget ? null : this.#collector.due(own, run.length);
     const inherited = own === null || !forget ? [] : this.#heir.due(own);
     if (run.length > 0 || rewrite !== null || inherited.length > 0) push(own!, rewrite, inherited);
-    return entries.length === 0 ? null : { entries, sent };
+    return entries.length === 0 ? null : { entries, sent, forgot: rewrite !== null };
   }
 
   /** One Yjs transaction of the own log: new records, what is moved and forgotten, and what is copied from logs that are no more. */

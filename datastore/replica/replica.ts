@@ -35,9 +35,8 @@ import type { Member, Standing } from './stability.ts';
 import type { StateLoader } from './state.ts';
 import { logId, slotOf, Space } from './types.ts';
 import type { LogId, RecordSink, Stamp, Write } from './types.ts';
-import type { Unit } from './unit.ts';
 import { UnitIntake } from './unit-intake.ts';
-import type { Outcome } from './unit-intake.ts';
+import type { CheckedUnit, Outcome } from './unit-intake.ts';
 import type { Vector } from './vector.ts';
 
 export interface Identity {
@@ -562,7 +561,7 @@ export class Replica {
     return this.#pipeline.submit();
   }
 
-  #admitUnit(frame: Frame): Unit | Outcome {
+  #admitUnit(frame: Frame): CheckedUnit | Outcome {
     if (this.#removed.includes(frame.sender)) return 'known';
     for (const report of frame.reports) this.reported(report);
     if (this.#isFenced(frame)) return 'waiting';
@@ -570,8 +569,8 @@ export class Replica {
     if (!Array.isArray(updates)) return updates;
     const { newest } = this.#logs.retired;
     const replaced = toReplace(this.#logs, frame, this.log);
-    for (const log of replaced) checkReplacement(this.#logs, log, updates.filter((update) => update.log === log));
-    return { updates, replaced, retired: new Map([...frame.retired].filter(([, { at }]) => at > newest)) };
+    const checks = [...replaced].map((log) => checkReplacement(this.#logs, log, updates.filter((update) => update.log === log)));
+    return { updates, replaced, checks, retired: new Map([...frame.retired].filter(([, { at }]) => at > newest)) };
   }
 
   /**
@@ -625,7 +624,9 @@ export class Replica {
       },
       after: () => {
         this.#outbox.send(batch.sent, mark.vector, this.report());
-        if (this.#heir.waiting) void this.#pipeline.submit();
+        // A little at a time, so that nobody waits for long; but all of it.
+        const { own } = this.#applied;
+        if (this.#heir.waiting || (batch.forgot && own !== null && this.#collector.waiting(own))) void this.#pipeline.submit();
       },
     };
   }

@@ -26,6 +26,11 @@ interface Flip {
 /** What comes of a unit. */
 export type Outcome = 'applied' | 'known' | 'gap' | 'waiting';
 
+/** A unit that can be applied if these, worked through step by step, do not throw. */
+export interface CheckedUnit extends Unit {
+  readonly checks: readonly Iterable<void>[];
+}
+
 export interface UnitPorts {
   readonly clock: Clock;
   readonly sink: RecordSink;
@@ -64,7 +69,7 @@ export class UnitIntake {
   }
 
   /** Takes the pieces of a unit, after all units that came before. `admit` says what of it is new and whether it can be applied. */
-  take(pieces: Iterable<Frame>, admit: (frame: Frame) => Unit | Outcome): Promise<Outcome> {
+  take(pieces: Iterable<Frame>, admit: (frame: Frame) => CheckedUnit | Outcome): Promise<Outcome> {
     return this.#next(() => this.#take(pieces, admit));
   }
 
@@ -90,7 +95,7 @@ export class UnitIntake {
     return result;
   }
 
-  async #take(pieces: Iterable<Frame>, admit: (frame: Frame) => Unit | Outcome): Promise<Outcome> {
+  async #take(pieces: Iterable<Frame>, admit: (frame: Frame) => CheckedUnit | Outcome): Promise<Outcome> {
     const { flushed, busy } = this.#ports;
     const pause = slices(this.#ports.clock);
     const updates: LogUpdate[] = [];
@@ -107,6 +112,7 @@ export class UnitIntake {
     const admitted = admit({ ...last, updates });
     if (typeof admitted === 'string') return admitted;
     if (admitted.updates.length + admitted.retired.size === 0) return 'known';
+    for (const check of admitted.checks) for (const _ of check) await pause();
     await this.#stage(admitted.updates);
     // Own records that are decided must be in their document, and durable, before anything of the unit: they have not seen it.
     while (busy()) await flushed();

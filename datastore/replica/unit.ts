@@ -115,8 +115,14 @@ export function* integrateUnit(logs: Logs, sink: RecordSink, unit: Unit, give: (
   }
   for (const doc of anew.values()) {
     const before = logs.replace(doc);
-    for (const { records } of doc.segments.values()) changes.take(doc.log, { added: [...records], removed: [] });
-    for (const { records } of before?.segments.values() ?? []) changes.take(doc.log, { added: [], removed: [...records] });
+    for (const { records } of doc.segments.values()) {
+      changes.take(doc.log, { added: [...records], removed: [] });
+      yield;
+    }
+    for (const { records } of before?.segments.values() ?? []) {
+      changes.take(doc.log, { added: [], removed: [...records] });
+      yield;
+    }
     before?.destroy();
     yield;
   }
@@ -151,7 +157,15 @@ export function* integrateUnit(logs: Logs, sink: RecordSink, unit: Unit, give: (
     sink.dropped(loss.record, loss.writes);
     if (++steps % STEP_RECORDS === 0) yield;
   }
-  for (const record of ending(logs, unit.retired)) {
+  const ending = new StampOrder<StoredRecord>((record) => record);
+  for (const log of unit.retired.keys()) {
+    for (const { records } of logs.docs.get(log)?.segments.values() ?? []) {
+      ending.add(records);
+      yield;
+    }
+  }
+  // In the order of stamps: a deletion goes after what it had superseded.
+  for (let record = ending.next(); record !== undefined; record = ending.next()) {
     // Where another copy counts from now on: what is current is in all of them. Only a deletion that nobody needs any more has none.
     const copy = record.live === 0 ? undefined : logs.copyOf(record, unit.retired);
     if (copy !== undefined) sink.moved(record, copy);
@@ -166,10 +180,3 @@ export function* integrateUnit(logs: Logs, sink: RecordSink, unit: Unit, give: (
 }
 
 const isKnown = (sink: RecordSink, record: StoredRecord): boolean => record.writes.some((write) => sink.currentCopy(record, write) !== null);
-
-/** All records in documents that are retired, in the order of stamps: a deletion goes after what it had superseded. */
-function* ending(logs: Logs, retired: ReadonlyMap<LogId, Retirement>): IterableIterator<StoredRecord> {
-  const order = new StampOrder<StoredRecord>((record) => record);
-  for (const log of retired.keys()) for (const { records } of logs.docs.get(log)?.segments.values() ?? []) order.add(records);
-  for (let record = order.next(); record !== undefined; record = order.next()) yield record;
-}
