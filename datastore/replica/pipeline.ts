@@ -41,6 +41,7 @@ export class Pipeline {
   #full = false;
   #retry: Timer | null = null;
   #failed: unknown = null;
+  #stopped = false;
 
   /** `prepare` makes a group of all that waits (null: nothing does). */
   constructor(clock: Clock, prepare: () => Group | null, onFatal: (error: unknown) => void) {
@@ -88,7 +89,9 @@ export class Pipeline {
     this.#fail(error);
   }
 
+  /** The journal is about to be closed: what waits, and what comes, is not written any more. */
   stop(): void {
+    this.#stopped = true;
     this.#retry?.cancel();
   }
 
@@ -109,7 +112,7 @@ export class Pipeline {
   }
 
   #flush(): void {
-    if (this.#writing !== null || this.#failed !== null) return;
+    if (this.#writing !== null || this.#failed !== null || this.#stopped) return;
     let group: Group | null;
     const callers = this.#next ?? waiters();
     this.#next = null;
