@@ -391,13 +391,22 @@ export class SimNode {
    */
   #fence(store: Store, shared: ReadonlySet<LogId>): void {
     const { replica } = store;
-    const commit = replica.commit.bind(replica);
-    replica.commit = (writes) => {
-      if (!shared.has(replica.log)) return commit(writes);
+    const end = (): never => {
       this.#world.figures.add('event clone not noticed');
       this.kill('process');
       throw Object.assign(new Error('the clone ends'), { code: 'ECRASHED' });
     };
+    const commit = replica.commit.bind(replica);
+    replica.commit = (writes) => (shared.has(replica.log) ? end() : commit(writes));
+    let held: boolean = replica.held;
+    Object.defineProperty(replica, 'held', {
+      get: () => held,
+      set: (value: boolean) => {
+        held = value;
+        // Not only what clients write moves the log: housekeeping does, too.
+        if (!held && shared.has(replica.log) && store.readiness === 'ready') end();
+      },
+    });
   }
 
   /** Which disk is it that has been opened? */
