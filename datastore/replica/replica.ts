@@ -7,18 +7,17 @@
 import type { Clock, Timer } from '../host/host.ts';
 import type { Journal } from '../journal/types.ts';
 import { limits } from '../limits.ts';
-import { Answer } from './answer.ts';
+import type { Answer } from './answer.ts';
 import { Applied } from './applied.ts';
 import { assert } from './assert.ts';
 import { Collector } from './collector.ts';
 import { encodeEntry } from './entry.ts';
 import type { Entry } from './entry.ts';
-import { encodeFrame, FrameKind } from './frame.ts';
+import { Exchange } from './exchange.ts';
 import type { Frame, Report } from './frame.ts';
 import { Heir } from './heir.ts';
 import type { LogDoc } from './log-doc.ts';
 import type { Logs } from './logs.ts';
-import { checkReplacement, toReplace } from './mending.ts';
 import { Outbox } from './outbox.ts';
 import type { OwnFrame } from './outbox.ts';
 import { Pipeline } from './pipeline.ts';
@@ -26,7 +25,7 @@ import type { Group } from './pipeline.ts';
 import { Queue } from './queue.ts';
 import { RecordWriter } from './record.ts';
 import type { StoredRecord } from './record.ts';
-import type { Retirement, Retirements } from './retirements.ts';
+import type { Retirements } from './retirements.ts';
 import type { RevisionKind, Revisions } from './revisions.ts';
 import { usualShape } from './segment.ts';
 import type { Shape } from './segment.ts';
@@ -36,7 +35,7 @@ import type { StateLoader } from './state.ts';
 import { logId, slotOf, Space } from './types.ts';
 import type { LogId, RecordSink, Stamp, Write } from './types.ts';
 import { UnitIntake } from './unit-intake.ts';
-import type { CheckedUnit, Outcome } from './unit-intake.ts';
+import type { Outcome } from './unit-intake.ts';
 import type { Vector } from './vector.ts';
 
 export interface Identity {
@@ -94,18 +93,15 @@ export class Replica {
   readonly #heir: Heir;
   readonly #applied: Applied;
   readonly #units: UnitIntake;
+  readonly #exchange: Exchange;
   /** True: the own log is not to move by itself, for it is not known yet whether the disk is an old copy. */
   held = false;
-  #removed: readonly LogId[] = [];
   /** Has there ever been a log of that slot? */
   readonly #heard = (slot: number): boolean => {
     for (const log of this.#logs.docs.keys()) if (slotOf(log) === slot) return true;
     for (const log of this.#logs.retired.keys()) if (slotOf(log) === slot) return true;
     return false;
   };
-  #retiring = false;
-  /** Repairs that have begun: what is pushed waits for their end. */
-  #repairing = 0;
   readonly #mended: LogId[] = [];
   readonly #news = new Set<() => void>();
   #durable: Mark = { revision: 0, vector: new Map(), config: 0, newest: 0, number: 0, digests: new Map() };
@@ -139,6 +135,14 @@ export class Replica {
         for (const fn of this.#news) fn();
       },
       broken: (error) => this.#pipeline.break(error),
+    });
+    this.#exchange = new Exchange(this.#applied, this.#stability, this.#units, this.#heir, {
+      clock,
+      own: () => this.#ownLog(),
+      durable: () => this.#durable,
+      submit: (entry) => this.#submit(entry),
+      flushed: () => this.flushed(),
+      wake: () => void this.#pipeline.submit(),
     });
   }
 
@@ -339,20 +343,8 @@ export class Replica {
    * @throws MalformedError (nothing has been applied), StaleDiskError (this disk must get a new incarnation)
    */
   integrate(frame: Frame): IntegrateResult {
-    const own = this.#ownLog();
     assert(this.#started, 'a started replica integrates');
-    // After learning of a removal: what that member held may still come through others (REPLICATION.md, rule 12).
-    if (this.#removed.includes(frame.sender)) return 'known';
-    for (const report of frame.reports) this.reported(report);
-    if (this.#units.flipping || this.#repairing > 0 || this.#isFenced(frame)) return 'waiting';
-    // Anti-entropy brings what the sender knows of logs that are no more.
-    if (frame.newest > this.#logs.retired.newest) return 'gap';
-    const updates = this.#logs.admit(frame, own);
-    if (!Array.isArray(updates)) return updates;
-    if (updates.length === 0) return 'known';
-    const revisions = this.#applied.absorb(updates);
-    void this.#submit({ kind: 'commit', updates, revisions });
-    return 'applied';
+    return this.#exchange.integrate(frame);
   }
 
   /**
@@ -364,10 +356,7 @@ export class Replica {
    */
   integrateUnit(pieces: Iterable<Frame>, repair = false): Promise<IntegrateResult> {
     assert(this.#started, 'a started replica integrates');
-    const taken = this.#units.take(pieces, (frame) => this.#admitUnit(frame));
-    if (!repair) return taken;
-    this.#repairing++;
-    return taken.finally(() => this.#repairing--);
+    return this.#exchange.integrateUnit(pieces, repair);
   }
 
   /** Null; or, while a unit is being integrated, its end: a write decided before that would have to finish it at once. */
@@ -380,23 +369,8 @@ export class Replica {
    * @param theirs null: everything there is, for a repair
    * @param newest `at` of the newest retirement known there
    */
-  answerTo(theirs: ReadonlyMap<LogId, { readonly clock: number }> | null, pieceBytes: number = limits.answer_chunk_bytes, newest = 0): Answer {
-    const kind = theirs === null ? FrameKind.repair : FrameKind.antiEntropy;
-    return new Answer({
-      clock: this.#clock,
-      docs: this.#logs.docs,
-      settled: () => this.settled(),
-      flushed: () => this.flushed(),
-      encode: (updates, last) =>
-        last
-          ? encodeFrame({
-              kind, sender: this.log, dependencies: this.#logs.vector(), updates, newest: this.#durable.newest,
-              retired: new Map([...this.#logs.retired].filter(([, { at }]) => at > newest)),
-              digests: theirs === null ? this.#logs.digests() : new Map(),
-              reports: this.#allReports(),
-            })
-          : encodeFrame({ kind, sender: this.log, dependencies: new Map(), updates, newest: 0, retired: new Map(), digests: new Map(), reports: [] }),
-    }, theirs, pieceBytes);
+  answerTo(theirs: ReadonlyMap<LogId, { readonly clock: number }> | null, pieceBytes?: number, newest = 0): Answer {
+    return this.#exchange.answerTo(theirs, pieceBytes, newest);
   }
 
   /** What this replica holds durably, of every log. */
@@ -416,19 +390,12 @@ export class Replica {
 
   /** A frame without updates that says what is durable here, and what others have said. */
   reportFrame(): Uint8Array {
-    return encodeFrame({
-      kind: FrameKind.antiEntropy, sender: this.log, dependencies: new Map(), updates: [],
-      newest: this.#durable.newest, retired: new Map(), digests: new Map(), reports: this.#allReports(),
-    });
-  }
-
-  #allReports(): Report[] {
-    return [...this.#stability.reports, this.report()];
+    return this.#exchange.reportFrame();
   }
 
   /** What a member says it durably holds. */
   reported(report: Report): void {
-    if (report.log !== this.log && !this.#removed.includes(report.log) && !this.retired.has(report.log)) this.#stability.report(report);
+    this.#exchange.reported(report);
   }
 
   /** The newest report of the member that writes `log`, heard since the start. */
@@ -443,8 +410,7 @@ export class Replica {
 
   /** What this replica durably holds. Its number is the sum of all clocks: it grows, also across restarts. */
   report(): Report {
-    const { number, config, newest, vector } = this.#durable;
-    return { log: this.log, number, config, newest, held: vector };
+    return this.#exchange.report();
   }
 
   /**
@@ -453,9 +419,8 @@ export class Replica {
    * @param removed logs that no member writes any more
    */
   setMembers(members: readonly Member[], config = 0, removed: readonly LogId[] = []): void {
-    this.#removed = removed;
     this.#stability.setMembers(members, config);
-    for (const log of removed) this.#stability.forget(log);
+    this.#exchange.setRemoved(removed);
     this.#applied.revisions.setMembers(members.map((m) => m.slot));
     // What the report says of it counts from when all that came before is durable.
     if (this.#started) void this.#pipeline.submit();
@@ -561,50 +526,6 @@ export class Replica {
     return this.#pipeline.submit();
   }
 
-  #admitUnit(frame: Frame): CheckedUnit | Outcome {
-    if (this.#removed.includes(frame.sender)) return 'known';
-    for (const report of frame.reports) this.reported(report);
-    if (this.#isFenced(frame)) return 'waiting';
-    const updates = this.#logs.admit(frame, this.#ownLog(), true);
-    if (!Array.isArray(updates)) return updates;
-    const { newest } = this.#logs.retired;
-    const replaced = toReplace(this.#logs, frame, this.log);
-    const checks = [...replaced].map((log) => checkReplacement(this.#logs, log, updates.filter((update) => update.log === log)));
-    return { updates, replaced, checks, retired: new Map([...frame.retired].filter(([, { at }]) => at > newest)) };
-  }
-
-  /**
-   * More of a log whose owner was removed, from somebody who is no member: a disk that nobody has vouched for. Where that log ends is agreed
-   * between the members; it waits until it is one.
-   */
-  #isFenced({ sender, updates }: Frame): boolean {
-    if (this.#stability.members.length === 0 || this.#stability.isMember(sender)) return false;
-    return updates.some(({ log, toClock }) => this.#removed.includes(log) && toClock > this.#logs.clock(log));
-  }
-
-  /** The lowest member inherits the logs of those that are no more. */
-  #inherit(): void {
-    const reports = this.#isLowest() ? this.#stability.agreed() : null;
-    if (reports === null) return this.#heir.rest();
-    const ready = this.#heir.look(this.#removed, this.#durable.config, reports);
-    if (this.#heir.waiting) void this.#pipeline.submit();
-    if (ready.length === 0 || this.#retiring) return;
-    this.#retiring = true;
-    const done = (): void => void (this.#retiring = false);
-    this.#units.retire(() => this.#retirement()).then(done, done);
-  }
-
-  /** What can be retired still can when its turn has come. */
-  #retirement(): ReadonlyMap<LogId, Retirement> {
-    const reports = this.#isLowest() ? this.#stability.agreed() : null;
-    if (reports === null) return new Map();
-    return this.#heir.retirement(this.#heir.look(this.#removed, this.#durable.config, reports));
-  }
-
-  #isLowest(): boolean {
-    return this.#stability.members.every(({ log }) => log !== null && log >= this.log) && this.#stability.isMember(this.log);
-  }
-
   /** One group of everything that waits. */
   #prepare(): Group | null {
     this.#logs.changed();
@@ -654,7 +575,7 @@ export class Replica {
   #onTick(): void {
     this.#tick = this.#clock.after(TICK_MS, () => this.#onTick());
     if (this.#own === null || this.held || this.#units.flipping) return;
-    this.#inherit();
+    this.#exchange.inherit();
     this.#collector.search(this.#own, 4);
     if (this.#collector.waiting(this.#own)) void this.#pipeline.submit();
   }
