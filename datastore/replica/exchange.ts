@@ -66,7 +66,7 @@ export class Exchange {
   }
 
   integrateUnit(pieces: Iterable<Frame>, repair: boolean): Promise<Outcome> {
-    const taken = this.#units.take(pieces, (frame) => this.#admitUnit(frame));
+    const taken = this.#units.take(pieces, (frame) => this.#admitUnit(frame), (frame) => this.#mending(frame));
     if (!repair) return taken;
     this.#repairing++;
     return taken.finally(() => this.#repairing--);
@@ -153,9 +153,15 @@ export class Exchange {
     const updates = logs.admit(frame, this.#ports.own(), true);
     if (!Array.isArray(updates)) return updates;
     const { newest } = logs.retired;
+    return { updates, replaced: new Set(), checks: [], retired: new Map([...frame.retired].filter(([, { at }]) => at > newest)) };
+  }
+
+  #mending(frame: Frame): CheckedUnit | null {
+    const { logs } = this.#applied;
     const replaced = toReplace(logs, frame, this.#log);
-    const checks = [...replaced].map((log) => checkReplacement(logs, log, updates.filter((update) => update.log === log)));
-    return { updates, replaced, checks, retired: new Map([...frame.retired].filter(([, { at }]) => at > newest)) };
+    if (replaced.size === 0) return null;
+    const updates = frame.updates.filter(({ log }) => replaced.has(log));
+    return { updates, replaced, retired: new Map(), checks: [...replaced].map((log) => checkReplacement(logs, log, updates)) };
   }
 
   /**

@@ -15,13 +15,17 @@ import type { StoredRecord } from './record.ts';
 import { compareStamps, logName } from './types.ts';
 import type { LogId, RecordWrite } from './types.ts';
 
-/** Is the frame's sender the owner of a log that is to be replaced by what it sent? @returns that log, or nothing */
+/**
+ * Is the frame's sender the owner of a log that is to be replaced by what it sent? Only once all of it has been applied: a record that lives here, and is
+ * gone there, may have been superseded in another log.
+ * @returns that log, or nothing
+ */
 export function toReplace(logs: Logs, frame: Frame, own: LogId): Set<LogId> {
   const { kind, sender, dependencies, digests } = frame;
   const doc = logs.docs.get(sender);
   const there = dependencies.get(sender);
-  if (kind !== FrameKind.repair || sender === own || doc === undefined || there === undefined || doc.clock > there.clock) return new Set();
-  return doc.clock === there.clock && doc.digest === digests.get(sender) ? new Set() : new Set([sender]);
+  if (kind !== FrameKind.repair || sender === own || doc === undefined || doc.clock !== there?.clock) return new Set();
+  return doc.digest === digests.get(sender) ? new Set() : new Set([sender]);
 }
 
 const nameOf = (record: StoredRecord): string => `${record.log}/${record.lamport}`;

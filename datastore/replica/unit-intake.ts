@@ -68,9 +68,12 @@ export class UnitIntake {
     return this.#flip?.done.promise ?? null;
   }
 
-  /** Takes the pieces of a unit, after all units that came before. `admit` says what of it is new and whether it can be applied. */
-  take(pieces: Iterable<Frame>, admit: (frame: Frame) => CheckedUnit | Outcome): Promise<Outcome> {
-    return this.#next(() => this.#take(pieces, admit));
+  /**
+   * Takes the pieces of a unit, after all units that came before. `admit` says what of it is new and whether it can be
+   * applied; `mend`, once it is, whether something here is wrong all the same.
+   */
+  take(pieces: Iterable<Frame>, admit: (frame: Frame) => CheckedUnit | Outcome, mend: (frame: Frame) => CheckedUnit | null): Promise<Outcome> {
+    return this.#next(() => this.#take(pieces, admit, mend));
   }
 
   /** Retires logs, if at its turn there are still any to be retired. */
@@ -95,8 +98,7 @@ export class UnitIntake {
     return result;
   }
 
-  async #take(pieces: Iterable<Frame>, admit: (frame: Frame) => CheckedUnit | Outcome): Promise<Outcome> {
-    const { flushed, busy } = this.#ports;
+  async #take(pieces: Iterable<Frame>, admit: (frame: Frame) => CheckedUnit | Outcome, mend: (frame: Frame) => CheckedUnit | null): Promise<Outcome> {
     const pause = slices(this.#ports.clock);
     const updates: LogUpdate[] = [];
     let last: Frame | null = null;
@@ -109,17 +111,30 @@ export class UnitIntake {
       await pause();
     }
     if (last === null) return 'known';
-    const admitted = admit({ ...last, updates });
+    const frame = { ...last, updates };
+    const admitted = admit(frame);
     if (typeof admitted === 'string') return admitted;
     if (admitted.updates.length + admitted.retired.size === 0) return 'known';
+    await this.#apply(admitted);
+    const mending = mend(frame);
+    if (mending !== null) await this.#apply(mending);
+    return 'applied';
+  }
+
+  async #apply(admitted: CheckedUnit): Promise<void> {
+    const { flushed, busy } = this.#ports;
+    const pause = slices(this.#ports.clock);
     for (const check of admitted.checks) for (const _ of check) await pause();
     await this.#stage(admitted.updates);
     // Own records that are decided must be in their document, and durable, before anything of the unit: they have not seen it.
     while (busy()) await flushed();
+    const { docs } = this.#applied.logs;
+    const end = (of: LogId): number => admitted.updates.reduce((clock, { log, toClock }) => (log === of ? Math.max(clock, toClock) : clock), 0);
+    // The owner has written more meanwhile: another time.
+    if ([...admitted.replaced].some((log) => docs.get(log)?.clock !== end(log))) return;
     await this.#begin(admitted);
     await flushed();
     for (const log of admitted.replaced) this.#ports.mended(log);
-    return 'applied';
   }
 
   /** Puts a unit on stable storage, where it has no effect yet; a little at a time, so that other entries are not held up. */
