@@ -52,6 +52,9 @@ export const suites: readonly Suite[] = [
   suite('robustness/kill9', 'kill -9 under load: nothing acknowledged is lost, watchers resume without gap or duplicate', [
     'e2e/robustness/kill9/main.ts', '--kills', '40', '--seed', '1',
   ], 8),
+  suite('operator/apiserver', 'The operator against a real apiserver: every rule of the CRD, hostile values, two operators, RBAC by the audit log, 200 EdgeStores', [
+    'e2e/operator/apiserver/main.ts',
+  ], 12, { tools: ['k8s', 'kwok'] }),
   suite('operator/chart', 'The chart rendered with values on and off; linted, taken, upgraded and let go of by a real apiserver', ['e2e/operator/chart/main.ts'], 6, { tools: ['helm', 'k8s', 'checks'] }),
   suite('operator/minimal', 'On a real cluster: helm install, the minimal sample, an apiserver on it, helm test, scaling in and out while everybody writes', [
     'e2e/operator/minimal/main.ts',

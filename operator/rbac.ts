@@ -11,6 +11,7 @@ export interface PolicyRule {
 
 const rule = (apiGroup: string, resources: readonly string[], verbs: readonly string[]): PolicyRule => ({ apiGroups: [apiGroup], resources, verbs });
 
+/** `get` looks whether a name is taken by somebody else's object, which no list by label shows; of Secrets also those that are given by name. */
 const OWNED = ['get', 'list', 'watch', 'create', 'patch'];
 
 /** In every namespace that it serves: a ClusterRole, or a Role in each of them when it is limited to namespaces. */
@@ -22,8 +23,7 @@ export const resourceRules: readonly PolicyRule[] = [
   rule('apps', ['statefulsets'], OWNED),
   rule('', ['services'], [...OWNED, 'delete']),
   rule('', ['configmaps'], OWNED),
-  // `get` is for certificates that are given by name; those that the operator made it lists by label.
-  rule('', ['secrets'], [...OWNED, 'delete']),
+  rule('', ['secrets'], OWNED),
   rule('', ['pods'], ['list', 'watch']),
   rule('', ['persistentvolumeclaims'], ['list', 'watch', 'patch', 'delete']),
   rule('policy', ['poddisruptionbudgets'], [...OWNED, 'delete']),

@@ -25,7 +25,8 @@ const nodeInitialize = {
   },
 };
 
-const podReady = {
+/** @param podIP of every pod, instead of one of its own */
+const podReady = (podIP: string | undefined): object => ({
   apiVersion: 'kwok.x-k8s.io/v1alpha1',
   kind: 'Stage',
   metadata: { name: 'pod-ready' },
@@ -48,14 +49,14 @@ const podReady = {
         '{{ range .spec.containers }}',
         '- { name: {{ .name | Quote }}, image: {{ .image | Quote }}, ready: true, restartCount: 0, state: { running: { startedAt: {{ $now | Quote }} } } }',
         '{{ end }}',
-        'podIP: {{ PodIPWith .spec.nodeName false .metadata.uid .metadata.name .metadata.namespace | Quote }}',
+        podIP === undefined ? 'podIP: {{ PodIPWith .spec.nodeName false .metadata.uid .metadata.name .metadata.namespace | Quote }}' : `podIP: ${podIP}`,
         'hostIP: {{ NodeIPWith .spec.nodeName | Quote }}',
         'phase: Running',
         'startTime: {{ $now | Quote }}',
       ].join('\n'),
     },
   },
-};
+});
 
 const podDelete = {
   apiVersion: 'kwok.x-k8s.io/v1alpha1',
@@ -117,8 +118,8 @@ export const cellNode = (cell: string, index: number): object => {
 };
 
 /** The --config file of `kwok`: YAML documents, each written as JSON. */
-export const kwokConfig = (): string =>
-  [configuration, nodeInitialize, podReady, podDelete].map((document) => JSON.stringify(document)).join('\n---\n');
+export const kwokConfig = (podIP?: string): string =>
+  [configuration, nodeInitialize, podReady(podIP), podDelete].map((document) => JSON.stringify(document)).join('\n---\n');
 
 /** A fake node. */
 export const fakeNode = (index: number): object => {

@@ -18,6 +18,7 @@ export class ObjectWriter {
   readonly #cacheOf: (resource: Resource) => Cache | null;
   /** Hashes of what is not watched, as it was applied last. */
   readonly #unwatched = new Map<string, KubeObject>();
+  readonly #absent = new Set<string>();
 
   constructor(client: KubeClient, applier: Applier, cacheOf: (resource: Resource) => Cache | null) {
     this.#client = client;
@@ -49,7 +50,10 @@ export class ObjectWriter {
       const versioned = resourceVersion === undefined ? object : { ...object, metadata: { ...object.metadata, resourceVersion } };
       const { object: made, result } = await this.#applier.apply(resource, versioned, live);
       if (result === 'applied') {
-        if (cache === null) this.#unwatched.set(`${resource.plural}/${key}`, made);
+        if (cache === null) {
+          this.#unwatched.set(`${resource.plural}/${key}`, made);
+          this.#absent.delete(`${resource.plural}/${key}`);
+        }
         else cache.learn(made);
       }
       return null;
@@ -59,6 +63,20 @@ export class ObjectWriter {
       if (cache === null && error.status === 404) return resource.group === kinds.podMonitor.group ? null : { reason: 'KindMissing', message: `the cluster has no ${resource.kind} (${resource.group}): not made` };
       return { reason: 'ApplyFailed', message: `${resource.kind} ${object.metadata.name}: ${error.message}` };
     }
+  }
+
+  /** The same for a kind that is not watched: it is looked for once, and again after it has been written. */
+  async removeUnwatched(store: EdgeStore, resource: Resource, name: string): Promise<void> {
+    const { namespace } = store.metadata;
+    const key = `${resource.plural}/${namespace}/${name}`;
+    if (this.#absent.has(key)) return;
+    const live = await this.#client.call({ method: 'GET', path: pathOf(resource, namespace, name) }).catch((error: unknown) => {
+      if (isNotFound(error)) return null;
+      throw error;
+    });
+    if (live !== null) await this.remove(store, resource, live);
+    this.#unwatched.delete(key);
+    this.#absent.add(key);
   }
 
   /** Deletes it if it is this EdgeStore's, and nobody has put another in its place. */

@@ -9,7 +9,7 @@ import { isOwnedBy } from '../apply/apply-all.ts';
 import { issueIfNeeded } from '../certificates/material.ts';
 import { after, before } from '../desired/desired.ts';
 import { kinds } from '../desired/kinds.ts';
-import { podName } from '../desired/names.ts';
+import { headlessName, podName, tlsSecretName } from '../desired/names.ts';
 import { REPLICA_LABEL } from '../desired/services.ts';
 import { TEMPLATE_ANNOTATION, statefulSet, templateHash } from '../desired/stateful-set.ts';
 import type { StatefulSetInput } from '../desired/stateful-set.ts';
@@ -255,6 +255,11 @@ export class Reconciler {
     await remove('disruptionBudget', spec.podDisruptionBudget.enabled);
     await remove('autoscaler', spec.autoscaling !== undefined);
     await remove('networkPolicy', spec.networkPolicy.enabled);
+    const { enabled, kind } = spec.monitoring;
+    if (!enabled || kind !== 'PodMonitor') await writer.removeUnwatched(store, kinds.podMonitor, name);
+    if (!enabled || kind !== 'ServiceMonitor') await writer.removeUnwatched(store, kinds.serviceMonitor, headlessName(name));
+    // It would go on writing the Secret that the operator now writes itself.
+    for (const port of ['client', 'peer'] as const) if (spec.tls[port].source !== 'CertManager') await writer.removeUnwatched(store, kinds.certificate, tlsSecretName(name, port));
     const wanted = new Set(spec.service.perReplica ? Array.from({ length: Math.max(replicas, world.of('pod', key).size) }, (_, ordinal) => podName(name, ordinal)) : []);
     for (const [service, object] of world.of('service', key)) {
       if (object.metadata.labels?.[REPLICA_LABEL] !== undefined && !wanted.has(service) && isOwnedBy(object, store)) await writer.remove(store, kinds.service, object);
