@@ -20,7 +20,7 @@
   verbs: ["get","list","watch","create","patch"]
 - apiGroups: [""]
   resources: ["secrets"]
-  verbs: ["get","list","watch","create","patch","delete"]
+  verbs: ["get","list","watch","create","patch"]
 - apiGroups: [""]
   resources: ["pods"]
   verbs: ["list","watch"]
