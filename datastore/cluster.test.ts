@@ -273,3 +273,11 @@ test('--write-acks: a write waits until a second disk has it, and says so when n
   expect([status, body['message']]).toEqual([503, 'etcdserver: request timed out']);
   expect(await get(a, 'y')).toBe('2');
 });
+
+test('a replica that wants to join while nobody is there goes on asking', async () => {
+  const [a, b] = (await Promise.all(['n-0', 'n-1'].map(place))) as [Place, Place];
+  const alone = start(b, [a, b], 'existing');
+  await until(() => alone.log().includes('no place in the cluster yet'), logs);
+  const ended = await Promise.race([alone.ended.then(() => true), new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 2_500))]);
+  expect([ended, alone.child.exitCode]).toEqual([false, null]);
+});
