@@ -51,6 +51,7 @@ export class Applied {
 
   identify(log: LogId, striding: boolean): void {
     const first = this.#own === null;
+    if (this.#own !== null) this.logs.former.add(this.#own.log);
     this.#own = this.logs.open(log);
     if (first) this.#revisions = Revisions.initial(slotOf(log), striding);
     else if (!this.revisions.striding) this.stride();

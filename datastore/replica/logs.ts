@@ -32,6 +32,11 @@ export type Move = readonly [from: StoredRecord, to: StoredRecord];
 const nameOf = (record: StoredRecord): string => `${record.log}/${record.lamport}`;
 
 export class Logs {
+  /**
+   * Logs that this disk has written before the present one, since nobody could vouch for it. Nobody else writes them: who holds more of one shows
+   * that the disk is an old copy, which lacks not only that, but knows nothing of what others have forgotten since.
+   */
+  readonly former = new Set<LogId>();
   readonly docs = new Map<LogId, LogDoc>();
   readonly retired = new Retirements();
   /** Highest Lamport counter held of every log that is not retired, decided but unwritten records of the own one included: the context of the next record. */
@@ -106,6 +111,7 @@ export class Logs {
     }
     for (const update of frame.updates) {
       if (update.log === own.log && update.toClock > own.clock) throw new StaleDiskError(own.log);
+      if (this.former.has(update.log) && update.toClock > this.clock(update.log)) throw new StaleDiskError(update.log);
       if (update.log === own.log || this.retired.has(update.log) || frame.retired.has(update.log)) continue;
       const have = clockOf(update.log);
       // What was held before the frame, not after its earlier updates: the last one of a log may carry nothing but deletions.
