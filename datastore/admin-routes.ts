@@ -11,7 +11,7 @@
  *     GET  /admin/members                     {number, members: [{id, name, slot, log, standing, peerURLs, connected}], removed}
  *     POST /admin/members/evict?id=HEX        its log is removed, its place stays; a majority agrees
  *     POST /admin/members/force-remove?id=HEX[&id=…]   without a majority, whose disks are gone
- *     GET  /admin/conflicts                   {dropped, conflicts: [{time, key, space, kind, rule, winner, loser, size, value}]}, the oldest first; value in base64
+ *     GET  /admin/conflicts                   {dropped, conflicts: [{time, key, space, kind, rule, path, winner, loser, size, value}]}, the oldest first; value in base64
  */
 import { sendJson } from './api/http/types.ts';
 import type { HttpHandler, HttpResponse } from './api/http/types.ts';

@@ -161,6 +161,9 @@ export const limits = {
   flush_ms: 3_000,
   /** --write-acks: how long a write waits for other replicas to hold it. */
   write_acks_ms: 5_000,
+  /** How often it is looked whether keys with several heads can be written down as one, and how many are in one turn. */
+  merge_look_ms: 500,
+  merge_batch: 256,
   /** What of the writes that were beaten is kept for people to look at: entries, bytes of all, and the longest value that is kept with its entry. */
   conflict_entries: 1_024,
   conflict_bytes: 2_097_152,

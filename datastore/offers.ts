@@ -58,7 +58,7 @@ export function endOf(store: Pick<Store, 'replica' | 'membership'>, log: LogId):
 /** Offers what stands aside; looks again until it has all been done. Rejects with the disk's errors. */
 export async function offerAside(host: Host, dataDir: string, store: Store, log: Logger, ended: () => boolean): Promise<void> {
   for (const folder of await waiting(host.disk, dataDir)) {
-    const machine = new Machine({ clock: host.clock });
+    const machine = new Machine({ clock: host.clock, merging: store.merging });
     const journal = await openJournal(host, folder, machine, { log: silent, makeSnapshot: () => Promise.reject(new Error('not of a folder that stands aside')), onFatal: () => {} });
     try {
       const own = machine.replica.initialised ? [...machine.replica.logs.keys()].filter((one) => slotOf(one) === machine.replica.slot) : [];

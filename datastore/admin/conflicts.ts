@@ -7,8 +7,8 @@ import { textTable } from './table.ts';
 
 export const conflictsUsage = `edgestore conflicts [--endpoints host:port,...] [-o table|json] [--prefix PREFIX] [--timeout SECONDS] [--cacert FILE] [--cert FILE --key FILE]
 
-Lists the writes that a concurrent write has beaten, the oldest first, as each replica has found them: key, kind, rule, winner and loser (Lamport
-counter and log of the write), bytes that the loser wrote. --prefix: only keys that begin so. -o json also has what the loser wrote, in base64, if it is not
+Lists the writes that a concurrent write has beaten, the oldest first, as each replica has found them: key, kind, rule, field, winner and loser (Lamport
+counter and log of the write), bytes that were lost. --prefix: only keys that begin so. -o json also has what was lost, in base64, if it is not
 long. A replica keeps the latest ones in memory; what it found before its last restart has no time. --endpoints defaults to $ETCDCTL_ENDPOINTS or
 127.0.0.1:2379. Exits 1 if a replica could not be asked.`;
 
@@ -23,6 +23,7 @@ interface Listed {
   readonly space: string;
   readonly kind: string;
   readonly rule: string;
+  readonly path?: string;
   readonly winner: Write | null;
   readonly loser: Write;
   readonly size: number | null;
@@ -40,13 +41,13 @@ const write = (w: Write | null): string => (w === null ? '-' : `${w.lamport}@${w
 
 function tableOf(answers: readonly Answer[]): string {
   const rows = answers.flatMap(({ endpoint, conflicts = [] }) => conflicts.map((c) => [
-    endpoint, c.time ?? 'before the restart', c.space === 'system' ? `(system) ${c.key}` : c.key, c.kind, c.rule, write(c.winner), write(c.loser), c.size === null ? 'deletion' : `${c.size} B`,
+    endpoint, c.time ?? 'before the restart', c.space === 'system' ? `(system) ${c.key}` : c.key, c.kind, c.rule, c.path ?? '', write(c.winner), write(c.loser), c.size === null ? 'deletion' : `${c.size} B`,
   ]));
   const notes = answers.flatMap(({ endpoint, error, dropped = 0 }) => [
     ...(error === undefined ? [] : [`${endpoint}: unreachable: ${error}`]),
     ...(dropped > 0 ? [`${endpoint}: ${dropped} older ones are not kept any more`] : []),
   ]);
-  return [textTable(['ENDPOINT', 'TIME', 'KEY', 'KIND', 'RULE', 'WINNER', 'LOSER', 'LOST'], rows), ...notes].join('\n');
+  return [textTable(['ENDPOINT', 'TIME', 'KEY', 'KIND', 'RULE', 'FIELD', 'WINNER', 'LOSER', 'LOST'], rows), ...notes].join('\n');
 }
 
 /** Runs the command. Returns the exit code. Throws on a bad command line. */

@@ -42,11 +42,16 @@ export function checkInvariants(keyspace: Keyspace): void {
       before = version;
     }
     const live = entry.live;
-    if (live !== null && live.record.log >= 0) assert(entry.record === live.record && entry.write === live.write, 'a live key is its head');
+    if (live !== null && live.record.log >= 0 && keyspace.contests?.of(key) === undefined) assert(entry.record === live.record && entry.write === live.write, 'a live key is its head');
     if (live !== null && live.lease !== 0n) {
       attached++;
       assert(leases.keysOf(live.lease).has(key), 'a key with a lease is attached');
     }
+  }
+  for (const [key, contest] of keyspace.contests?.entries() ?? []) {
+    const entry = keys.get(key);
+    assert(contest.heads.length > 1 && contest.heads.every(({ record }) => record.live > 0), 'a contest has several heads, all alive');
+    assert(entry !== undefined && contest.top.record === entry.record && contest.top.write === entry.write, 'the head of an entry is the one of the highest stamp');
   }
   let indexed = 0;
   for (const set of leases.all.values()) indexed += set.size;

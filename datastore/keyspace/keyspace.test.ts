@@ -222,7 +222,7 @@ test('a snapshot of recorded bytes is still read', () => {
   keyspace.integrate(stored, 3);
   const find = (_: number, lamport: number) => (lamport === 4 ? stored : undefined);
   const recorded = [
-    '00010300',
+    '00020300',
     '0101026bff020187808080100400',
     '0202026bff060202018880808010030200000000000000050576616c7565026bff0103000088808080100400',
     '030101730101878080801004',

@@ -2,10 +2,13 @@ import BTreeModule from 'sorted-btree';
 import { errCompacted, errFutureRev } from '../errors.ts';
 import type { Clock } from '../host/host.ts';
 import { limits } from '../limits.ts';
+import type { Merger, Result } from '../merge/merger.ts';
 import { assert } from '../replica/assert.ts';
-import type { Key, Record, RecordSink, RecordWrite, Write } from '../replica/types.ts';
+import type { Key, Record, RecordSink, RecordWrite, Stamp, Write } from '../replica/types.ts';
 import { Space } from '../replica/types.ts';
 import { Compactor } from './compactor.ts';
+import { Contests, rawHead } from './contest.ts';
+import type { Contest } from './contest.ts';
 import { Entry } from './entry.ts';
 import type { Conflict, ConflictListener } from './conflict.ts';
 import { addCopy, contend, currentCopy, dropFromHead, isHead, moveHead } from './head.ts';
@@ -14,7 +17,7 @@ import { LeaseIndex } from './leases.ts';
 import type { SystemListener } from './system.ts';
 import { SystemSpace } from './system.ts';
 import type { Change, KeyRange, KeyValue, RangeOptions, RangeRead } from './types.ts';
-import { DetachedRecord, LOCAL_LOG } from './version.ts';
+import { DetachedRecord, LOCAL_LOG, valueOf } from './version.ts';
 import type { Version } from './version.ts';
 
 const BTree = BTreeModule.default;
@@ -31,6 +34,8 @@ export interface KeyspaceOptions {
   /** Added to the version of a local key (`compact_rev_key`) when it is created; asked for then, and the same at every replay. */
   readonly localVersionBase?: () => number;
   readonly onConflict?: ConflictListener;
+  /** How objects merge; missing: not at all, the higher stamp wins. */
+  readonly merger?: Merger;
 }
 
 /** Ends a walk over the index (sorted-btree's forRange). */
@@ -53,6 +58,7 @@ export class Keyspace implements RecordSink {
   readonly #compactor: Compactor;
   readonly #localVersionBase: () => number;
   readonly #onConflict: ConflictListener;
+  readonly #contests: Contests | null;
   #listeners: readonly VisibleListener[] = [];
   #applied: number;
   #visible: number;
@@ -64,6 +70,7 @@ export class Keyspace implements RecordSink {
     this.#compacted = options.compacted ?? -1;
     this.#localVersionBase = options.localVersionBase ?? (() => 0);
     this.#onConflict = options.onConflict ?? (() => {});
+    this.#contests = options.merger === undefined ? null : new Contests(options.merger, this.#onConflict);
     this.system = new SystemSpace(this.#onConflict);
     this.#compactor = new Compactor(
       options.clock,
@@ -98,9 +105,11 @@ export class Keyspace implements RecordSink {
 
   // ---- RecordSink: called by the replica, in the same order at first and at every replay ----
 
-  integrate(record: Record, revision: number): boolean {
+  integrate(record: Record, revision: number, again?: () => number, recorded?: number): boolean {
     const writes = record.writes;
+    const contests = this.#contests;
     let visible = false;
+    let successors: Successor[] | null = null;
     for (let i = 0; i < writes.length; i++) {
       const write = writes[i]!;
       if (write.space !== Space.client) {
@@ -108,12 +117,68 @@ export class Keyspace implements RecordSink {
         continue;
       }
       const entry = this.#entry(write.key);
-      if (contend(entry, record, write, this.#onConflict) && this.#append(entry, record, write, revision, 0)) visible = true;
+      if (contests === null || !contests.merger.concerns(write.key)) {
+        if (contend(entry, record, write, this.#onConflict) && this.#append(entry, record, write, revision, 0)) visible = true;
+        continue;
+      }
+      const old = entry.record === null || contests.of(write.key) !== undefined ? null : rawHead(entry.record, entry.write!);
+      const entrance = contests.enter(entry, record, write);
+      if (entrance === 'late') continue;
+      if (entrance === 'alone') {
+        if (write.merged === true && this.#adopt(entry, record, write)) continue;
+        if (recorded === 0) continue;
+        const replaced = entry.live !== null && write.valueLength >= 0 && again !== undefined && recorded !== revision && contests.merger.anotherObject(old, rawHead(record, write));
+        if (replaced) {
+          // It was deleted and made anew elsewhere, and only the end of that came here.
+          visible = true;
+          this.#appendDeletion(entry, revision);
+          (successors ??= []).push({ append: (at) => this.#append(entry, record, write, at, 0) });
+        } else if (this.#append(entry, record, write, revision, 0)) visible = true;
+        continue;
+      }
+      const contest = contests.of(write.key)!;
+      const result = contest.evaluate(contests.merger);
+      contests.tell(write.key, contest);
+      if (recorded === 0 || !differs(entry, contest.leaseOf(result), result)) continue;
+      visible = true;
+      if (entry.live !== null && result.value !== null && again !== undefined && contests.merger.otherUid(entry.live.value, result) && recorded !== revision) {
+        // Another object takes the place of the one that was shown: watchers see it go, and then the other.
+        this.#appendDeletion(entry, revision);
+        (successors ??= []).push({ append: (at) => this.#appendResult(entry, contest, result, at) });
+      } else this.#appendResult(entry, contest, result, revision);
     }
-    if (!visible) return false;
+    if (successors !== null) {
+      this.#applied = revision;
+      revision = again!();
+      for (const { append } of successors) append(revision);
+    }
+    // At replay: by other tables it may come to the same as before, but the revision was used.
+    if (!visible && (recorded === undefined || recorded === 0)) return false;
     assert(revision > this.#applied, 'revisions must increase');
     this.#applied = revision;
     return true;
+  }
+
+  describe(writes: readonly Write[], stable: (stamp: Stamp) => boolean): readonly Write[] {
+    const contests = this.#contests;
+    if (contests === null) return writes;
+    let described: Write[] | null = null;
+    for (let i = 0; i < writes.length; i++) {
+      const write = writes[i]!;
+      if (write.space !== Space.client || write.value === null || write.merged === true || !contests.merger.concerns(write.key)) continue;
+      const entry = this.#keys.get(write.key);
+      const contest = contests.of(write.key);
+      const info = contest !== undefined
+        ? contests.merger.overResult(contest.evaluate(contests.merger), write.value, stable)
+        : contests.merger.over(entry === undefined || entry.record === null ? null : rawHead(entry.record, entry.write!), write.value, stable);
+      if (info !== null) (described ??= [...writes])[i] = { ...write, info };
+    }
+    return described ?? writes;
+  }
+
+  /** Keys that several heads contend for; null if nothing merges here. */
+  get contests(): Contests | null {
+    return this.#contests;
   }
 
   integrateLocal(writes: readonly Write[], revision: number): void {
@@ -121,6 +186,7 @@ export class Keyspace implements RecordSink {
     for (const write of writes) {
       assert(write.space === Space.client, 'the system space has no local keys');
       const entry = this.#entry(write.key);
+      this.#contests?.forget(write.key);
       // A local write stands above whatever was replicated under this key before the key became local.
       if (entry.record !== null) {
         entry.record.live--;
@@ -149,6 +215,11 @@ export class Keyspace implements RecordSink {
       }
       const entry = this.#keys.get(write.key);
       if (entry === undefined) continue;
+      if (this.#contests?.has(write.key, from) === true && entry.record !== from) {
+        from.live--;
+        to.live++;
+      }
+      this.#contests?.moved(from, to, write);
       moveHead(entry, from, to, write);
       // Older versions keep the old bytes until they are compacted: finding them would cost more than it frees.
       const latest = entry.latest;
@@ -167,6 +238,7 @@ export class Keyspace implements RecordSink {
       }
       const entry = this.#keys.get(write.key);
       assert(entry !== undefined, 'a write was dropped whose key is unknown');
+      assert(this.#contests?.has(write.key, record) !== true, 'one of several heads was dropped from its document');
       dropFromHead(entry, record, write);
       if (entry.empty) this.#forget(entry);
     }
@@ -174,11 +246,12 @@ export class Keyspace implements RecordSink {
 
   isCurrent(record: Record, write: RecordWrite): boolean {
     if (write.space !== Space.client) return this.system.isCurrent(record, write);
-    return isHead(this.#keys.get(write.key), record);
+    return isHead(this.#keys.get(write.key), record) || this.#contests?.has(write.key, record) === true;
   }
 
   currentCopy(record: Record, write: RecordWrite): Record | null {
-    return currentCopy(write.space === Space.client ? this.#keys.get(write.key) : this.system.heads.get(write.key), record);
+    if (write.space !== Space.client) return currentCopy(this.system.heads.get(write.key), record);
+    return this.#contests?.copy(write.key, record) ?? currentCopy(this.#keys.get(write.key), record);
   }
 
   /**
@@ -376,6 +449,33 @@ export class Keyspace implements RecordSink {
     return true;
   }
 
+  #appendDeletion(entry: Entry, revision: number): void {
+    const gone = new DetachedRecord(0, LOCAL_LOG, revision, { space: Space.client, key: entry.key, value: null, lease: 0n });
+    this.#append(entry, gone, gone.writes[0]!, revision, 0);
+  }
+
+  /** The version that several heads come to: one of them as it is, or something new, which is in no document until a merge record has it. */
+  #appendResult(entry: Entry, contest: Contest, result: Result, revision: number): void {
+    const from = contest.heads[result.from];
+    const lease = contest.leaseOf(result);
+    if (from !== undefined && from.write.lease === lease) {
+      this.#append(entry, from.record, from.write, revision, 0);
+      return;
+    }
+    const made = new DetachedRecord(0, LOCAL_LOG, revision, { space: Space.client, key: entry.key, value: result.value, lease });
+    this.#append(entry, made, made.writes[0]!, revision, 0);
+  }
+
+  /** A merge record says what is shown already: the version shares its bytes from now on. @returns false if it says something else */
+  #adopt(entry: Entry, record: Record, write: RecordWrite): boolean {
+    const { latest, live } = entry;
+    if (write.valueLength < 0) return live === null;
+    if (live === null || latest === null || live.lease !== write.lease || Buffer.compare(live.value, valueOf(record, write)) !== 0) return false;
+    latest.record = record;
+    latest.write = write;
+    return true;
+  }
+
   #advance(revision: number): void {
     assert(revision >= this.#applied, 'the revision went back');
     this.#applied = revision;
@@ -411,6 +511,17 @@ export class Keyspace implements RecordSink {
       this.#index.forRange(start, end, false, visit);
     }
   }
+}
+
+/** An object that takes the place of another. */
+interface Successor {
+  readonly append: (revision: number) => void;
+}
+
+/** Is what several heads come to anything else than what is shown? */
+function differs({ live }: Entry, lease: bigint, { value }: Result): boolean {
+  if (live === null || value === null) return live !== null || value !== null;
+  return live.lease !== lease || Buffer.compare(live.value, value) !== 0;
 }
 
 export interface KeyspaceInside {

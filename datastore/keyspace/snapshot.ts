@@ -3,9 +3,9 @@
  * loaded first. Chunks are self-contained and at most a little over `CHUNK_BYTES`, in this order:
  *
  *     u8 kind, then
- *     0 header    varuint format version (1) · applied revision · compacted revision + 1
+ *     0 header    varuint format version (2; 1 has no key with several heads) · applied revision · compacted revision + 1
  *     1 keys      varuint n, n × { key · varuint writes in documents · head? · base version? }      ascending
- *                   head: u8 0 none, 1: varuint log, varuint lamport
+ *                   head: u8 0 none, 1: varuint log, varuint lamport, 2: varuint n, n × { varuint log, varuint lamport }, several that contend
  *                   base version: u8 0 none, 1: version. What the key was at the compacted revision
  *     2 history   varuint n, n × { key · version }      in order; the versions after the compacted revision, and the changes at it
  *     3 system    varuint n, n × { key · varuint writes in documents · head? }
@@ -20,13 +20,13 @@ import * as decoding from 'lib0/decoding';
 import * as encoding from 'lib0/encoding';
 import { assert } from '../replica/assert.ts';
 import type { Key, LogId, Record, RecordWrite } from '../replica/types.ts';
-import { Space } from '../replica/types.ts';
+import { compareStamps, Space } from '../replica/types.ts';
 import type { Entry } from './entry.ts';
 import type { Head } from './head.ts';
 import type { Keyspace } from './keyspace.ts';
 import { DetachedRecord, Version } from './version.ts';
 
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 const CHUNK_BYTES = 1_048_576;
 const HEADER = 0;
 const KEYS = 1;
@@ -66,7 +66,13 @@ export function* encodeKeyspace(keyspace: Keyspace, find: FindRecord): IterableI
   yield* chunks(KEYS, index.values(), (out, entry: Entry) => {
     writeKey(out, entry.key);
     encoding.writeVarUint(out, entry.phys);
-    writeHead(out, entry);
+    const heads = keyspace.contests?.of(entry.key)?.heads;
+    if (heads === undefined) writeHead(out, entry);
+    else {
+      encoding.writeUint8(out, 2);
+      encoding.writeVarUint(out, heads.length);
+      for (const { record } of heads) writeStamp(out, record);
+    }
     const base = entry.older?.[0] ?? entry.latest;
     if (base === null || base.modRevision > compacted) encoding.writeUint8(out, 0);
     else {
@@ -110,7 +116,7 @@ export class KeyspaceLoader {
 
   #header(input: decoding.Decoder): void {
     const version = decoding.readVarUint(input);
-    if (version !== FORMAT_VERSION) throw new Error('the snapshot has a format unknown to this version');
+    if (version < 1 || version > FORMAT_VERSION) throw new Error('the snapshot has a format unknown to this version');
     const applied = decoding.readVarUint(input);
     this.#compacted = decoding.readVarUint(input) - 1;
     this.#keyspace.inside.restore(applied, this.#compacted);
@@ -160,14 +166,30 @@ export class KeyspaceLoader {
   }
 
   #head(input: decoding.Decoder, space: Space, key: Key, head: Head): void {
-    if (decoding.readUint8(input) === 0) return;
-    const log = decoding.readVarUint(input);
-    const record = this.#find(log, decoding.readVarUint(input));
-    const write = writeOf(record, space, key);
-    assert(record !== undefined && write !== undefined, 'the current write of a key is in no document of the snapshot');
-    head.record = record;
-    head.write = write;
-    record.live++;
+    const kind = decoding.readUint8(input);
+    if (kind === 0) return;
+    const several = kind === 2;
+    const heads: { record: Record; write: RecordWrite }[] = [];
+    for (let left = several ? decoding.readVarUint(input) : 1; left > 0; left--) {
+      const log = decoding.readVarUint(input);
+      const record = this.#find(log, decoding.readVarUint(input));
+      const write = writeOf(record, space, key);
+      assert(record !== undefined && write !== undefined, 'the current write of a key is in no document of the snapshot');
+      record.live++;
+      heads.push({ record, write });
+    }
+    let top = heads[0]!;
+    if (several) {
+      const { contests } = this.#keyspace;
+      if (contests !== null) top = contests.restore(top.write.key, heads).top;
+      else {
+        // Nothing merges here any more: the highest stamp is the one that counts.
+        top = heads.reduce((a, b) => (compareStamps(a.record, b.record) > 0 ? a : b));
+        for (const { record } of heads) if (record !== top.record) record.live--;
+      }
+    }
+    head.record = top.record;
+    head.write = top.write;
   }
 
   #version(input: decoding.Decoder, key: Key): Version {
@@ -228,9 +250,12 @@ function readKey(input: decoding.Decoder): Key {
 function writeHead(out: encoding.Encoder, head: Head): void {
   const record = head.record;
   encoding.writeUint8(out, record === null ? 0 : 1);
-  if (record === null) return;
-  encoding.writeVarUint(out, record.log);
-  encoding.writeVarUint(out, record.lamport);
+  if (record !== null) writeStamp(out, record);
+}
+
+function writeStamp(out: encoding.Encoder, { log, lamport }: Record): void {
+  encoding.writeVarUint(out, log);
+  encoding.writeVarUint(out, lamport);
 }
 
 function writeVersion(out: encoding.Encoder, version: Version, find: FindRecord): void {

@@ -80,7 +80,7 @@ function headOf(write: Written): Head {
   const { stamp, context, value, info } = write;
   let head = decodedOnce.get(write);
   if (head === undefined) {
-    head = { stamp, context, object: value === null ? null : decoded(value), dots: info === null ? null : decodeInfo(info, stamp) };
+    head = { stamp, context, object: value === null ? null : decoded(value), dots: info === null ? null : decodeInfo(info, stamp, 1) };
     decodedOnce.set(write, head);
   }
   return head;
@@ -143,7 +143,7 @@ function run(seed: number): { conflicts: number; merges: number; widest: number 
       const value = deployment(after);
       const over = view !== null && view.from !== DELETED && view.object!.uid === after.get('u');
       const dots = over ? describeWrite(view.object!, view.dots!, decoded(value), kind, (dot) => replica.stable(dot, replicas)) : fresh;
-      return { plain: writtenOver(plain, after, stamp), value, info: encodeInfo(dots), merge: false };
+      return { plain: writtenOver(plain, after, stamp), value, info: encodeInfo(dots, 1), merge: false };
     });
   };
   const deliverable = (replica: Replica): Written[] => all.filter((w) => !replica.held.includes(w)
@@ -180,7 +180,7 @@ function run(seed: number): { conflicts: number; merges: number; widest: number 
         stats.merges++;
         write(replica, () => outcome.from === DELETED
           ? { plain: null, value: null, info: null, merge: true }
-          : { plain: new Map(), value: deployment(fieldsOf(outcome.object!)), info: encodeInfo(new Dots(outcome.dots!.created, { lamport: 0, log: 0 }, new Map())), merge: true });
+          : { plain: new Map(), value: deployment(fieldsOf(outcome.object!)), info: encodeInfo(new Dots(outcome.dots!.created, { lamport: 0, log: 0 }, new Map()), 1), merge: true });
       }
     }
     check(replica);

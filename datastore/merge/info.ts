@@ -3,6 +3,7 @@
  * (dots.ts). It stands in the record behind the value (replica/record.ts).
  *
  *     u8       format version, 1
+ *     u32      which tables its author went by (the beginning of their hash): paths mean nothing under others
  *     varuint  number of stamps; for each: u8 slot · u32 incarnation · varuint Lamport counter
  *     varuint  created: an index, see below
  *     varuint  the usual dot: an index
@@ -25,11 +26,14 @@ const LISTED = 2;
 /** Stands for the stamp of a write whose record is not made yet. */
 export const OWN: Stamp = { lamport: Number.MAX_SAFE_INTEGER, log: -1 };
 
-/** @throws Error if something else than what this version writes is there */
-export function decodeInfo(bytes: Uint8Array, own: Stamp): Dots {
+/**
+ * @param tables by which this replica goes
+ * @returns null if it was made by other tables, or by a later version
+ * @throws Error if it is broken (the record has a CRC)
+ */
+export function decodeInfo(bytes: Uint8Array, own: Stamp, tables: number): Dots | null {
   const input = decoding.createDecoder(bytes);
-  const version = decoding.readUint8(input);
-  if (version !== VERSION) throw new Error(`merge information of version ${version}`);
+  if (decoding.readUint8(input) !== VERSION || decoding.readUint32(input) !== tables) return null;
   const stamps: Stamp[] = [{ lamport: own.lamport, log: own.log }, OLD];
   for (let left = decoding.readVarUint(input); left > 0; left--) {
     const slot = decoding.readUint8(input);
@@ -51,7 +55,7 @@ export function decodeInfo(bytes: Uint8Array, own: Stamp): Dots {
   return new Dots(created, usual, exceptions);
 }
 
-export function encodeInfo({ created, usual, exceptions }: Dots): Uint8Array {
+export function encodeInfo({ created, usual, exceptions }: Dots, tables: number): Uint8Array {
   const listed: Stamp[] = [];
   const numbers = new Map<string, number>();
   const indexOf = (dot: Stamp): number => {
@@ -72,6 +76,7 @@ export function encodeInfo({ created, usual, exceptions }: Dots): Uint8Array {
   }
   const out = encoding.createEncoder();
   encoding.writeUint8(out, VERSION);
+  encoding.writeUint32(out, tables);
   encoding.writeVarUint(out, listed.length);
   for (const { log, lamport } of listed) {
     encoding.writeUint8(out, slotOf(log));

@@ -7,12 +7,11 @@ import { assert } from './assert.ts';
 import { decodeEntry } from './entry.ts';
 import type { LogDoc, LogUpdate } from './log-doc.ts';
 import { Logs, relocate } from './logs.ts';
-import type { StoredRecord } from './record.ts';
 import { Revisions } from './revisions.ts';
 import type { Shape } from './segment.ts';
 import { encodeState, StateLoader } from './state.ts';
 import { slotOf } from './types.ts';
-import type { LogId, RecordSink, Write } from './types.ts';
+import type { LogId, Record, RecordSink, Write } from './types.ts';
 import { integrateUnit } from './unit.ts';
 import type { Unit } from './unit.ts';
 
@@ -57,10 +56,19 @@ export class Applied {
     else if (!this.revisions.striding) this.stride();
   }
 
-  /** Gives a record that is new here a revision. @returns 0 if it used none */
-  give(record: StoredRecord): number {
-    const revision = this.revisions.next(record.lamport);
-    if (!this.#sink.integrate(record, revision)) return 0;
+  /**
+   * Gives a record that is new here a revision.
+   * @param recorded at replay, what it came to then
+   * @param own decided here and now: a client waits for it, so it has one revision
+   * @returns the last one that it used; 0 if it used none
+   */
+  give(record: Record, recorded?: number, own = false): number {
+    let revision = this.revisions.next(record.lamport);
+    const again = (): number => {
+      this.revisions.take(revision);
+      return (revision = this.revisions.next(0));
+    };
+    if (!this.#sink.integrate(record, revision, own ? undefined : again, recorded)) return 0;
     this.revisions.take(revision);
     return revision;
   }
@@ -68,12 +76,13 @@ export class Applied {
   /**
    * Puts updates into their documents and what is new in them into the state: records in the order of their stamps, so that causes come
    * before effects, each with a revision of its own.
+   * @param recorded at replay, what they came to then
    * @returns the revision of each new record; 0 for those that used none
    */
-  absorb(updates: readonly LogUpdate[]): number[] {
+  absorb(updates: readonly LogUpdate[], recorded?: readonly number[]): number[] {
     const changes = this.logs.absorb(updates);
     // First what supersedes, then what goes because of it: the order in which the owner did it.
-    const revisions = changes.fresh.map((record) => this.give(record));
+    const revisions = changes.fresh.map((record, i) => this.give(record, recorded?.[i]));
     relocate(this.#sink, changes);
     return revisions;
   }
@@ -117,14 +126,14 @@ export class Applied {
       case 'identity':
         return this.identify(entry.log, entry.striding);
       case 'commit':
-        return sameRevisions(this.absorb(entry.updates), entry.revisions);
+        return sameRevisions(this.absorb(entry.updates, entry.revisions), entry.revisions);
       case 'part':
         if (entry.first) this.#staged = [];
         // Copies: the entry is a view into something larger.
         for (const update of entry.updates) this.#staged.push({ ...update, update: new Uint8Array(update.update) });
         return;
       case 'unit':
-        return sameRevisions(this.#absorbStaged(entry), entry.revisions);
+        return sameRevisions(this.#absorbStaged(entry, entry.revisions), entry.revisions);
       case 'local':
         return this.local(entry.revision, entry.writes);
       case 'compact':
@@ -165,8 +174,9 @@ export class Applied {
     });
   }
 
-  #absorbStaged({ retired, replaced }: Omit<Unit, 'updates'>): number[] {
-    const steps = integrateUnit(this.logs, this.#sink, { updates: this.#staged, retired, replaced }, (record) => this.give(record));
+  #absorbStaged({ retired, replaced }: Omit<Unit, 'updates'>, recorded: readonly number[]): number[] {
+    let given = 0;
+    const steps = integrateUnit(this.logs, this.#sink, { updates: this.#staged, retired, replaced }, (record) => this.give(record, recorded[given++]));
     this.#staged = [];
     let step = steps.next();
     while (step.done !== true) step = steps.next();

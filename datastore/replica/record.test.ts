@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { MalformedError } from './bytes.ts';
-import { crcOf, decodeRecord, encodeSubset, RecordWriter } from './record.ts';
+import { crcOf, decodeRecord, encodeSubset, infoOf, RecordWriter } from './record.ts';
 import { logId } from './types.ts';
 import type { Write } from './types.ts';
 
@@ -20,6 +20,15 @@ describe('records', () => {
     expect(hex(record.bytes)).toBe('01000301efcdabac020104070000000a0300032f61ff03010203010162060163feffffffffffffff00d210822c');
     const single = new RecordWriter().encode({ lamport: 1, log }, 2, new Map(), writes.slice(1, 2));
     expect(hex(single.bytes)).toBe('01010301efcdab01020001010162e59312b7');
+  });
+
+  test('recorded bytes of writes with merge information, and of a merge record that deletes', () => {
+    const merging: Write[] = [{ space: 0, key: 'k', value: new Uint8Array([7]), lease: 0n, info: new Uint8Array([9, 8]) }, { space: 0, key: 'm', value: null, lease: 0n, merged: true }];
+    const record = new RecordWriter().encode({ lamport: 300, log }, 0, new Map(), merging);
+    expect(hex(record.bytes).slice(0, -8)).toBe('01000301efcdabac02000208016b0107020908' + '11016d');
+    for (const r of [record, decodeRecord(new Uint8Array(record.bytes)), decodeRecord(encodeSubset(record, record.writes))]) {
+      expect(r.writes.map((w) => [infoOf(r, w) === null ? null : hex(infoOf(r, w)!), w.merged])).toEqual([['0908', false], [null, true]]);
+    }
   });
 
   test('what was written is read', () => {

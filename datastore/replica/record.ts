@@ -11,10 +11,11 @@
  *     varuint  entries of the context, one for every *other* log of which the author held something
  *       u8 u32 varuint     slot, incarnation, own Lamport counter minus the highest held of that log (a difference: short while replicas talk)
  *     varuint  writes
- *       u8       flags: 1 = deletion, 2 = has a lease, 4 = system space
+ *       u8       flags: 1 = deletion, 2 = has a lease, 4 = system space, 8 = merge information follows, 16 = a merge record: it changes nothing
  *       varuint  key length, key
  *       [i64     lease]
  *       [varuint value length, value]     not for a deletion
+ *       [varuint length, merge information (merge/info.ts)]
  *     u32      CRC-32 of everything before
  *
  * The author's own log is not in the context: of it the author held everything up to this record. Integers are little-endian, varuints LEB128.
@@ -32,6 +33,8 @@ const HAS_RETIREMENT = 2;
 const DELETE = 1;
 const LEASE = 2;
 const SYSTEM = 4;
+const INFO = 8;
+const MERGED = 16;
 const CRC_BYTES = 4;
 
 /** What a record counts for besides its bytes: objects in Yjs and in the index. */
@@ -123,7 +126,7 @@ export class RecordWriter {
   encode(stamp: Stamp, originRevision: number, held: Context, writes: readonly Write[]): StoredRecord {
     const w = this.#writer.reset();
     writeHead(w, stamp, originRevision, held, this.#retired.newest);
-    const decoded = writeWrites(w, writes, (write) => write.value);
+    const decoded = writeWrites(w, writes, (write) => write.value, (write) => write.info);
     w.u32(crc32(w.view()));
     return new StoredRecord(stamp, originOf(stamp, originRevision, decoded), this.#keep(w.view()), decoded, this.#retired);
   }
@@ -145,7 +148,7 @@ export function encodeSubset(record: StoredRecord, writes: readonly RecordWrite[
   const origin = record.bytes[1]! & HAS_REVISION ? record.originRevision : 0;
   const w = new Writer(record.bytes.length + 16);
   writeHead(w, record, origin, record.context(), record.context().newest);
-  writeWrites(w, writes, (x) => (x.valueLength < 0 ? null : record.bytes.subarray(x.valueOffset, x.valueOffset + x.valueLength)));
+  writeWrites(w, writes, (x) => (x.valueLength < 0 ? null : record.bytes.subarray(x.valueOffset, x.valueOffset + x.valueLength)), (x) => infoOf(record, x) ?? undefined);
   return w.u32(crc32(w.view())).take();
 }
 
@@ -165,19 +168,36 @@ function writeHead(w: Writer, stamp: Stamp, originRevision: number, held: Contex
   }
 }
 
-function writeWrites<W extends Pick<Write, 'space' | 'key' | 'lease'>>(w: Writer, writes: readonly W[], valueOf: (write: W) => Uint8Array | null): RecordWrite[] {
+function writeWrites<W extends Pick<Write, 'space' | 'key' | 'lease' | 'merged'>>(
+  w: Writer, writes: readonly W[], valueOf: (write: W) => Uint8Array | null, infoOfWrite: (write: W) => Uint8Array | undefined,
+): RecordWrite[] {
   w.varuint(writes.length);
   const out: RecordWrite[] = [];
   for (const write of writes) {
     const { space, key, lease } = write;
     const value = valueOf(write);
-    w.u8((value === null ? DELETE : 0) | (lease !== 0n ? LEASE : 0) | (space === Space.system ? SYSTEM : 0)).latin1(key);
+    const info = infoOfWrite(write);
+    const merged = write.merged === true;
+    w.u8((value === null ? DELETE : 0) | (lease !== 0n ? LEASE : 0) | (space === Space.system ? SYSTEM : 0) | (info !== undefined ? INFO : 0) | (merged ? MERGED : 0)).latin1(key);
     if (lease !== 0n) w.i64(lease);
     if (value !== null) w.bytes(value);
     const valueLength = value === null ? -1 : value.length;
-    out.push({ space, key, lease, valueOffset: value === null ? 0 : w.length - valueLength, valueLength });
+    const valueOffset = value === null ? 0 : w.length - valueLength;
+    if (info === undefined && !merged) {
+      out.push({ space, key, lease, valueOffset, valueLength });
+      continue;
+    }
+    const infoOffset = info === undefined ? 0 : w.length;
+    if (info !== undefined) w.bytes(info);
+    out.push({ space, key, lease, valueOffset, valueLength, infoOffset, merged });
   }
   return out;
+}
+
+/** The merge information of a write, as a view into its record; null if it has none. */
+export function infoOf(record: Pick<Record, 'bytes'>, { infoOffset }: RecordWrite): Uint8Array | null {
+  if (infoOffset === undefined || infoOffset === 0) return null;
+  return new Reader(record.bytes, infoOffset, record.bytes.length).bytes();
 }
 
 /** The author's revision of a record: written down if it counted by 1, otherwise derived from the stamp (DESIGN.md, Revisions). */
@@ -233,13 +253,23 @@ function readNewest(r: Reader, flags: number, lamport: number): number {
 
 function readWrite(r: Reader): RecordWrite {
   const flags = r.u8();
-  if (flags > (DELETE | LEASE | SYSTEM)) throw new MalformedError('flags of a write');
+  if (flags > (DELETE | LEASE | SYSTEM | INFO | MERGED)) throw new MalformedError('flags of a write');
   const space = flags & SYSTEM ? Space.system : Space.client;
   const key = r.latin1();
   const lease = flags & LEASE ? r.i64() : 0n;
-  if (flags & DELETE) return { space, key, lease, valueOffset: 0, valueLength: -1 };
-  const valueLength = r.varuint();
-  return { space, key, lease, valueOffset: r.skip(valueLength), valueLength };
+  let valueLength = -1;
+  let valueOffset = 0;
+  if ((flags & DELETE) === 0) {
+    valueLength = r.varuint();
+    valueOffset = r.skip(valueLength);
+  }
+  if ((flags & (INFO | MERGED)) === 0) return { space, key, lease, valueOffset, valueLength };
+  let infoOffset = 0;
+  if (flags & INFO) {
+    infoOffset = r.at;
+    r.skip(r.varuint());
+  }
+  return { space, key, lease, valueOffset, valueLength, infoOffset, merged: (flags & MERGED) !== 0 };
 }
 
 /** The context of a record whose CRC has been checked, the record itself included. */

@@ -264,11 +264,9 @@ export class Replica {
     const lamport = this.#applied.nextLamport;
     const revision = revisions.next(lamport);
     const written = !revisions.striding && writes.some((w) => w.space === Space.client) ? revision : 0;
-    const record = this.#writer.encode({ lamport, log: own.log }, written, this.#logs.context, writes);
+    const record = this.#writer.encode({ lamport, log: own.log }, written, this.#logs.context, this.#described(writes));
     this.#logs.heard(own.log, lamport);
-    const used = this.#sink.integrate(record, revision);
-    if (used) revisions.take(revision);
-    this.#queue.record(record, used ? revision : 0);
+    this.#queue.record(record, this.#applied.give(record, undefined, true));
     return { revision: revisions.current, durable: this.#pipeline.submit() };
   }
 
@@ -514,6 +512,12 @@ export class Replica {
 
   get #own(): LogDoc | null {
     return this.#applied.own;
+  }
+
+  /** With what is needed to merge them, if there is anybody who could write at the same time. */
+  #described(writes: readonly Write[]): readonly Write[] {
+    if (this.#sink.describe === undefined || this.#stability.members.length < 2) return writes;
+    return this.#sink.describe(writes, (stamp) => this.stable(stamp));
   }
 
   #ownLog(): LogDoc {

@@ -1,5 +1,5 @@
 /** What replicas exchange: records in logs. See docs/decisions and ARCHITECTURE.md for the shape of the document. */
-import type { Context, LogId } from '../stamp.ts';
+import type { Context, LogId, Stamp } from '../stamp.ts';
 
 export { compareStamps, inContext, incarnationOf, logId, logName, slotOf } from '../stamp.ts';
 export type { Context, LogId, Stamp } from '../stamp.ts';
@@ -20,6 +20,10 @@ export interface Write {
   readonly value: Uint8Array | null;
   /** 0n: no lease. */
   readonly lease: bigint;
+  /** What is needed to merge it with concurrent writes (merge/info.ts). */
+  readonly info?: Uint8Array;
+  /** A merge record: what came of concurrent writes, written down. It changes nothing. */
+  readonly merged?: boolean;
 }
 
 /**
@@ -49,6 +53,9 @@ export interface RecordWrite {
   readonly lease: bigint;
   valueOffset: number;
   valueLength: number;
+  /** Where the merge information begins; 0 or missing: there is none. Only writes that have some, and merge records, have these two fields. */
+  readonly infoOffset?: number;
+  readonly merged?: boolean;
 }
 
 /**
@@ -57,9 +64,16 @@ export interface RecordWrite {
 export interface RecordSink {
   /**
    * A record (own or remote, new here) has become part of the state, at this local revision if it changes anything visible.
-   * @returns whether it changed the client space visibly, that is, whether it used the revision.
+   * @param again takes the revision that was given and @returns the next one: for an object that takes another's place
+   * @param recorded at replay, the revision that the record came to then, 0 if it used none: it must be so again
+   * @returns whether it changed the client space visibly, that is, whether it used the (last) revision.
    */
-  integrate(record: Record, revision: number): boolean;
+  integrate(record: Record, revision: number, again?: () => number, recorded?: number): boolean;
+  /**
+   * Adds to writes that are about to be decided what is needed to merge them.
+   * @param stable whether every member holds the write of a stamp
+   */
+  describe?(writes: readonly Write[], stable: (stamp: Stamp) => boolean): readonly Write[];
   /**
    * A record of a stamp that is known already stands in another log, too, which inherits it: its writes are physically in one more document.
    * Nothing else changes.

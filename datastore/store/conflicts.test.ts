@@ -5,7 +5,7 @@ import { logId, Space } from '../replica/types.ts';
 import { Conflicts } from './conflicts.ts';
 
 const conflict = (key: string, value: Uint8Array | null): Conflict => ({
-  key, space: Space.client, kind: 'opaque', rule: 'last-writer', winner: { lamport: 2, log: logId(1, 7) }, loser: { lamport: 1, log: logId(0, 5) }, value,
+  key, space: Space.client, kind: 'opaque', rule: 'last-writer', path: '', winner: { lamport: 2, log: logId(1, 7) }, loser: { lamport: 1, log: logId(0, 5) }, value,
 });
 
 test('what was beaten is counted and kept, with a copy of what it wrote', () => {

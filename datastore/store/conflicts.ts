@@ -26,12 +26,14 @@ export interface LoggedConflict {
   readonly space: 'client' | 'system';
   readonly kind: string;
   readonly rule: LoggedRule;
+  /** The field that was lost; '' for all of the value. */
+  readonly path: string;
   /** null: it was not another write that beat it. */
   readonly winner: LoggedWrite | null;
   readonly loser: LoggedWrite;
-  /** Bytes of what the loser wrote; null: it deleted. */
+  /** Bytes of what was lost; null: a deletion. */
   readonly size: number | null;
-  /** The value, if it is not longer than `limits.conflict_value_bytes`. */
+  /** What was lost: the value, or a field of it as text; if it is not longer than `limits.conflict_value_bytes`. */
   readonly value: Uint8Array | null;
 }
 
@@ -64,18 +66,18 @@ export class Conflicts {
     this.#recovering = false;
   }
 
-  add({ key, space, kind, rule, winner, loser, value }: Conflict): void {
+  add({ key, space, kind, rule, path, winner, loser, value }: Conflict): void {
     this.#count(kind, rule);
     this.#keep({
       timeMs: this.#recovering ? null : this.#clock.wallMs(),
-      key, space: space === Space.system ? 'system' : 'client', kind, rule, winner: written(winner), loser: written(loser), ...valueToKeep(value),
+      key, space: space === Space.system ? 'system' : 'client', kind, rule, path, winner: written(winner), loser: written(loser), ...valueToKeep(value),
     });
   }
 
   /** A write that nobody else had seen has not been repeated, because its key is taken or gone. */
   unseen(key: Key, value: Uint8Array | null, loser: Stamp): void {
     this.#count('opaque', 'unseen');
-    this.#keep({ timeMs: this.#clock.wallMs(), key, space: 'client', kind: 'opaque', rule: 'unseen', winner: null, loser: written(loser), ...valueToKeep(value) });
+    this.#keep({ timeMs: this.#clock.wallMs(), key, space: 'client', kind: 'opaque', rule: 'unseen', path: '', winner: null, loser: written(loser), ...valueToKeep(value) });
   }
 
   /** Since the process started, replay not included. */

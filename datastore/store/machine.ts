@@ -10,9 +10,12 @@ import type { StateMachine } from '../journal/types.ts';
 import type { ConflictListener } from '../keyspace/conflict.ts';
 import { Keyspace } from '../keyspace/keyspace.ts';
 import { KeyspaceLoader, encodeKeyspace } from '../keyspace/snapshot.ts';
+import { Merger } from '../merge/merger.ts';
+import type { MergerOptions } from '../merge/merger.ts';
 import { Replica } from '../replica/replica.ts';
 import type { Shape } from '../replica/segment.ts';
 import { incarnationOf } from '../replica/types.ts';
+import { MergeTables } from './merge-tables.ts';
 import { Notes } from './notes.ts';
 
 const REPLICA = 0;
@@ -30,20 +33,26 @@ export interface MachineOptions {
   readonly onFatal?: (error: unknown) => void;
   /** How large the parts of the documents are; tests make them small. */
   readonly shape?: Shape;
+  /** How objects merge; null or missing: not at all, the higher stamp wins. */
+  readonly merging?: MergerOptions | null;
 }
 
 export class Machine implements StateMachine {
   readonly keyspace: Keyspace;
   readonly replica: Replica;
   readonly notes: Notes;
+  readonly mergeTables: MergeTables;
 
   constructor(options: MachineOptions) {
-    const { clock, onConflict, onFrame, onFatal, shape } = options;
+    const { clock, onConflict, onFrame, onFatal, shape, merging = null } = options;
+    const merger = merging === null ? null : new Merger(merging);
     this.keyspace = new Keyspace({
       clock,
       localVersionBase: () => (this.replica.revisions.striding ? LOCAL_VERSION_BASE + incarnationOf(this.replica.log) : 0),
       ...(onConflict === undefined ? {} : { onConflict }),
+      ...(merger === null ? {} : { merger }),
     });
+    this.mergeTables = new MergeTables(this.keyspace.system, merger);
     this.replica = new Replica({
       clock,
       sink: this.keyspace,

@@ -4,10 +4,12 @@ import { nodeDisk } from '../host/node-disk.ts';
 import { asWorker } from '../host/workers.ts';
 import { buildSnapshot } from '../journal/build-snapshot.ts';
 import type { SnapshotJob } from '../journal/build-snapshot.ts';
+import type { MergerOptions } from '../merge/merger.ts';
 import { Machine } from './machine.ts';
 
 await asWorker(async (job) => {
-  const machine = new Machine({ clock: nodeClock });
-  await buildSnapshot({ disk: nodeDisk, clock: nodeClock }, job as SnapshotJob, machine);
+  const { merging, ...rest } = job as SnapshotJob & { readonly merging: MergerOptions | null };
+  const machine = new Machine({ clock: nodeClock, merging });
+  await buildSnapshot({ disk: nodeDisk, clock: nodeClock }, rest, machine);
   machine.close();
 });

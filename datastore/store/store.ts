@@ -8,6 +8,7 @@ import { openJournal } from '../journal/journal.ts';
 import type { Journal } from '../journal/types.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
 import { Lessor } from '../lease/lessor.ts';
+import type { MergerOptions } from '../merge/merger.ts';
 import type { Replica } from '../replica/replica.ts';
 import { firstConfiguration } from '../membership/configuration.ts';
 import { decodeSaved, Membership } from '../membership/membership.ts';
@@ -23,6 +24,8 @@ import { Conflicts } from './conflicts.ts';
 import { COMPACT_KEY, compactKeyWrite, localKeys } from './compact-key.ts';
 import { leasePorts } from './lease-ports.ts';
 import { Machine } from './machine.ts';
+import { MergeRecords } from './merge-records.ts';
+import type { MergeTables } from './merge-tables.ts';
 import { Maintenance } from './maintenance.ts';
 import { Members } from './members.ts';
 import type { MemberInfo } from './members.ts';
@@ -44,6 +47,7 @@ export async function openStore(host: Host, options: StoreOptions, log: Logger, 
   let onFrame: (frame: Uint8Array) => void = () => {};
   const shape = options.shape === undefined ? {} : { shape: options.shape };
   const conflicts = new Conflicts(host.clock);
+  const merging = options.merging ?? null;
   const machine = new Machine({
     clock: host.clock,
     onFrame: (frame) => onFrame(frame),
@@ -52,15 +56,16 @@ export async function openStore(host: Host, options: StoreOptions, log: Logger, 
       conflicts.add(conflict);
       options.onConflict?.(conflict);
     },
+    merging,
     ...shape,
   });
   const makeSnapshot = workers === null
     ? async (job: SnapshotJob, signal: AbortSignal) => {
-        const copy = new Machine({ clock: host.clock, ...shape });
+        const copy = new Machine({ clock: host.clock, merging, ...shape });
         await buildSnapshot(host, job, copy, signal);
         copy.close();
       }
-    : snapshotsByWorker(workers);
+    : snapshotsByWorker(workers, merging);
   const journal = await openJournal(host, options.dataDir, machine, {
     log,
     makeSnapshot,
@@ -94,6 +99,8 @@ export class Store {
   readonly maintenance: Maintenance;
   /** What concurrent writes have beaten. */
   readonly conflicts: Conflicts;
+  /** Whether all replicas merge by the same tables. */
+  readonly mergeTables: MergeTables;
   /** Sets who is given each own frame that has become durable. */
   readonly onFrame: (fn: (frame: Uint8Array) => void) => void;
   readonly #host: Host;
@@ -102,6 +109,7 @@ export class Store {
   readonly #machine: Machine;
   readonly #journal: Journal;
   readonly #compaction: AutoCompaction;
+  readonly #mergeRecords: MergeRecords;
   readonly #incarnation: number;
   #started = false;
 
@@ -113,6 +121,7 @@ export class Store {
     this.#journal = journal;
     this.onFrame = onFrame;
     this.conflicts = conflicts;
+    this.mergeTables = machine.mergeTables;
     const { replica, keyspace } = machine;
     this.replica = replica;
     this.keyspace = keyspace;
@@ -148,6 +157,14 @@ export class Store {
     });
     this.watch = createWatchHub(host, keyspace, watchRevisionCheck(replica, keyspace), { progressIntervalMs: options.watchProgressMs });
     this.cluster = new Members(this.membership, self, options.idOf ?? (() => BigInt(host.random.uint32()) + 1n), keyspace.system, commitSystem);
+    this.#mergeRecords = new MergeRecords(host.clock, {
+      contests: keyspace.contests,
+      commit: (write) => void replica.commit([write]).durable.catch(() => {}),
+      ready: () => replica.writable && !replica.held && replica.settled() === null,
+      stable: (stamp) => replica.stable(stamp),
+      self: () => replica.log,
+      members: () => this.membership.configuration.members.flatMap(({ log: theirs, standing }) => (standing === 'evicted' || theirs === null ? [] : [theirs])),
+    });
     this.maintenance = new Maintenance({ clock: host.clock, keyspace, journal, alarms: this.alarms, quotaBytes: options.quotaBytes });
     this.#compaction = new AutoCompaction(host.clock, {
       get visibleRevision() { return keyspace.visibleRevision; },
@@ -186,6 +203,11 @@ export class Store {
     this.#started = true;
     this.leases.open(this.#machine.notes.get('lease') ?? null);
     this.membership.ready = this.readiness === 'ready';
+  }
+
+  /** How objects merge here; null: not at all. */
+  get merging(): MergerOptions | null {
+    return this.#options.merging ?? null;
   }
 
   /** One member, that counts revisions by one, as etcd does. */
@@ -246,6 +268,7 @@ export class Store {
   /** Everything decided is durable afterwards, and the folder is free for another process. */
   async close(): Promise<void> {
     this.#compaction.stop();
+    this.#mergeRecords.stop();
     this.membership.stop();
     this.watch.closeAll();
     await this.leases.close();
@@ -259,8 +282,14 @@ export class Store {
       this.replica.commitLocal([compactKeyWrite(this.keyspace.compactedRevision)]);
     }
     await this.cluster.publish();
+    if (!this.alone) await this.#publishTables();
     await this.replica.flushed();
     this.#compaction.run();
+    this.#mergeRecords.run();
+  }
+
+  #publishTables(): Promise<void> {
+    return this.mergeTables.publish(this.self.slot, (writes) => this.replica.commit(writes).durable);
   }
 
   #tellMembers(): void {
@@ -270,7 +299,10 @@ export class Store {
       number,
       removed.map((r) => r.log),
     );
-    if (this.#started && !this.alone && !this.replica.revisions.striding) this.replica.stride().catch(() => {});
+    if (this.#started && this.readiness === 'ready') {
+      this.mergeTables.forget(new Set(members.flatMap(({ slot }) => (slot === null ? [] : [slot]))), (writes) => this.replica.commit(writes).durable).catch(() => {});
+    }
+    if (this.#started && !this.alone && !this.replica.revisions.striding) this.replica.stride().then(() => this.#publishTables()).catch(() => {});
   }
 
   /** This replica's own compaction, as another apiserver's would be. */

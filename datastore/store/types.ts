@@ -2,6 +2,7 @@
 import type { JournalSizes } from '../journal/journal-file.ts';
 import type { ConflictListener } from '../keyspace/conflict.ts';
 import type { JournalObserver } from '../journal/types.ts';
+import type { MergerOptions } from '../merge/merger.ts';
 import type { SavedMembership } from '../membership/membership.ts';
 import type { Shape } from '../replica/segment.ts';
 import type { LogId } from '../replica/types.ts';
@@ -34,6 +35,8 @@ export interface StoreOptions {
   /** Called with the own log's clock when a write is durable here: resolves when it may be acknowledged. */
   readonly acknowledged?: (clock: number) => Promise<void>;
   readonly onConflict?: ConflictListener;
+  /** How Kubernetes' objects merge; null or missing: not at all, the higher stamp wins. */
+  readonly merging?: MergerOptions | null;
   readonly journalObserver?: JournalObserver;
   /** How large the parts of the journal are; tests make them small. */
   readonly journalSizes?: Partial<JournalSizes>;

@@ -1,4 +1,6 @@
 /** For tests: records without a document, and a clock that runs nothing by itself. */
+import { Writer } from '../../replica/bytes.ts';
+import { infoOf } from '../../replica/record.ts';
 import type { Context, LogId, Record, RecordWrite, Write } from '../../replica/types.ts';
 import { Space } from '../../replica/types.ts';
 
@@ -16,14 +18,19 @@ export class TestRecord implements Record {
     this.log = log;
     this.originRevision = originRevision;
     this.#context = new Map([...context, [log, lamport]]);
-    this.bytes = new Uint8Array(writes.reduce((sum, write) => sum + (write.value?.length ?? 0), 0));
-    let offset = 0;
+    const w = new Writer();
+    // Nothing with an offset of 0: that says that there is no merge information.
+    w.u8(0);
     this.writes = writes.map((write) => {
-      const valueOffset = offset;
-      if (write.value !== null) this.bytes.set(write.value, offset);
-      offset += write.value?.length ?? 0;
-      return { space: write.space, key: write.key, lease: write.lease, valueOffset, valueLength: write.value === null ? -1 : write.value.length };
+      const valueOffset = w.length;
+      if (write.value !== null) w.raw(write.value);
+      const plain = { space: write.space, key: write.key, lease: write.lease, valueOffset, valueLength: write.value === null ? -1 : write.value.length };
+      if (write.info === undefined && write.merged !== true) return plain;
+      const infoOffset = write.info === undefined ? 0 : w.length;
+      if (write.info !== undefined) w.bytes(write.info);
+      return { ...plain, infoOffset, merged: write.merged === true };
     });
+    this.bytes = w.take();
   }
 
   context(): Context {
@@ -37,6 +44,8 @@ export class TestRecord implements Record {
       key: write.key,
       lease: write.lease,
       value: write.valueLength < 0 ? null : this.bytes.slice(write.valueOffset, write.valueOffset + write.valueLength),
+      ...(infoOf(this, write) === null ? {} : { info: infoOf(this, write)! }),
+      ...(write.merged === true ? { merged: true } : {}),
     }));
     return new TestRecord(this.lamport, this.log, writes, this.#context, this.originRevision);
   }

@@ -54,6 +54,11 @@ export class Policies {
     }
   }
 
+  /** Whether a kind is not to be looked into when it is written. */
+  light(name: string): boolean {
+    return this.#kinds.get(name)?.light === true;
+  }
+
   /** What applies to a kind: its own row, or that of all others. Undefined: none, so it merges whole. */
   of(object: Pick<DecodedObject, 'group' | 'kind' | 'schema'>): CompiledKind | undefined {
     return this.#kinds.get(kindName(object)) ?? this.#kinds.get(custom(object) ? 'custom' : 'builtin');

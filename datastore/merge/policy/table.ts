@@ -102,11 +102,11 @@ export const defaultPolicy: Policy = {
         'apiextensions.k8s.io/CustomResourceDefinition', 'apiregistration.k8s.io/APIService', 'networking.k8s.io/NetworkPolicy',
         'storage.k8s.io/StorageClass', 'networking.k8s.io/IngressClass', 'scheduling.k8s.io/PriorityClass', 'node.k8s.io/RuntimeClass',
         'flowcontrol.apiserver.k8s.io/FlowSchema', 'flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration',
-        'coordination.k8s.io/Lease', 'Event', 'events.k8s.io/Event', 'Endpoints', 'discovery.k8s.io/EndpointSlice', 'apps/ControllerRevision',
-        'certificates.k8s.io/CertificateSigningRequest', 'ResourceQuota', 'policy/PodDisruptionBudget',
+        'apps/ControllerRevision', 'certificates.k8s.io/CertificateSigningRequest', 'ResourceQuota', 'policy/PodDisruptionBudget',
       ],
       merge: 'whole',
     },
+    { kinds: ['coordination.k8s.io/Lease', 'Event', 'events.k8s.io/Event', 'Endpoints', 'discovery.k8s.io/EndpointSlice'], merge: 'whole', light: true },
     { kinds: ['builtin'], merge: 'whole' },
     // Every list is one leaf, for nothing is known of them.
     { kinds: ['custom'], merge: 'field', checks: ['one-controller'] },

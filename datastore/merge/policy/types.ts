@@ -32,6 +32,8 @@ export interface KindPolicy {
   readonly kinds: readonly string[];
   /** `whole`: the object of the higher stamp, but deletions, finalizers and uids go by the common rules. */
   readonly merge: 'field' | 'whole';
+  /** Written so often, and so rarely with finalizers, that nothing of it is looked into when it is written: a deletion beats a finalizer, too. */
+  readonly light?: boolean;
   /** By path: names joined by dots, `[]` any element of a list, `*` any key. */
   readonly fields?: Readonly<Record<string, FieldRule>>;
   /** If both sides have something there, and not the same, the objects do not fit together: whole. */
