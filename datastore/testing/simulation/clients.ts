@@ -3,10 +3,11 @@ import { EtcdError } from '../../errors.ts';
 import type { KeyRange, KeyValue } from '../../keyspace/types.ts';
 import type { Store } from '../../store/store.ts';
 import { ForeignRevisionError } from '../../txn/engine.ts';
-import type { RangeRequest } from '../../txn/types.ts';
+import type { RangeRequest, TxnRequest } from '../../txn/types.ts';
 import type { SimRandom } from '../sim-random.ts';
 import type { SeenVersion } from './history.ts';
 import type { SimNode } from './node.ts';
+import { changed, OBJECTS } from './objects.ts';
 import type { Process } from './process.ts';
 import { applyTxn, randomTxn } from './transactions.ts';
 import { stampName } from './registry.ts';
@@ -79,7 +80,8 @@ export class Client {
     const at: Running = { node, process, store: process.store! };
     const draw = this.#random.float() * 100;
     const ask = (name: string, work: (at: Running) => Promise<void> | void): void => this.#attempt(name, at, work);
-    if (draw < 30) return ask('put', (on) => this.#put(on));
+    if (draw < 20) return ask('put', (on) => this.#put(on));
+    if (draw < 30) return ask('object', (on) => this.#object(on));
     if (draw < 40) return ask('deleteRange', (on) => this.#deleteRange(on));
     if (draw < 56) return ask('txn', (on) => this.#txn(on));
     if (draw < 70) return ask('range', (on) => this.#range(on));
@@ -192,6 +194,25 @@ export class Client {
     if (!this.#acknowledged(at, revision, [{ key, value, lease }])) return;
     const { history } = at.node;
     check(sameVersion(prevKv, history.at(key, revision - 1)), () => `${at.node.name}: a put of ${key} at ${revision} saw another value before`);
+  }
+
+  /** As apiserver writes: reads, changes, and puts only if nobody has written in between. */
+  async #object(at: Running): Promise<void> {
+    const { store, node } = at;
+    const key = this.#random.pick(OBJECTS);
+    const [now] = store.kv.range(rangeRequest({ start: key })).kvs;
+    const request: TxnRequest = {
+      compare: [{ range: { start: key }, result: 'equal', target: 'mod', number: now?.modRevision ?? 0, lease: 0n, value: new Uint8Array(0) }],
+      success: [now !== undefined && this.#random.chance(0.15)
+        ? { type: 'delete', request: { range: { start: key }, prevKv: false } }
+        : { type: 'put', request: { key, value: changed(this.#random, now?.value ?? null, () => `${this.name}.${++this.#writes}`), lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false } }],
+      failure: [],
+    };
+    const { succeeded, revision } = await store.kv.txn(request);
+    if (!succeeded || at.process.dead) return;
+    const [op] = request.success;
+    this.#acknowledged(at, revision, [{ key, value: op!.type === 'put' ? Buffer.from(op!.request.value) : null, lease: 0n }]);
+    check(node.history.of(revision).length === 1, () => `${node.name}: a write of ${key} at ${revision} is not shown`);
   }
 
   async #deleteRange(at: Running): Promise<void> {

@@ -15,6 +15,7 @@ import { MemoryDisk } from '../memory-disk.ts';
 import type { DiskFault, MemoryDiskOptions } from '../memory-disk.ts';
 import type { SimRandom } from '../sim-random.ts';
 import { History } from './history.ts';
+import { isObject, merging } from './objects.ts';
 import { Observer } from './observer.ts';
 import { Process } from './process.ts';
 import type { World } from './world.ts';
@@ -354,6 +355,7 @@ export class SimNode {
       // Small, so that the owner's housekeeping and snapshots happen within a short run.
       shape: { segmentRecords: 8, segmentBytes: 4_096, groupSegments: 4 },
       journalSizes: { firstStepBytes: 32_768, stepBytes: 65_536, sliceBytes: 32_768, reserveBytes: 8_192, snapshotMinBytes: 40_000 },
+      merging,
       onConflict: (conflict) => {
         if (process.observer === null || plant.conflict?.() === false) return;
         process.observer.conflict(conflict);
@@ -366,6 +368,7 @@ export class SimNode {
       name: this.host, registry: world.registry, history: this.history, disk: this.disk, random: this.#random.fork(`checks ${process.number}`), figures: world.figures,
       localKeys: world.options.localKeys,
       say: (what) => world.trace.say(this.host, what),
+      failed: (error) => world.violated(error),
       onDecided: (record) => {
         // It may write another log than at its start: nobody could vouch for the disk.
         this.#writes(record.log);
@@ -429,7 +432,7 @@ export class SimNode {
     const { registry, offers } = this.#world;
     const { replica, conflicts } = store;
     return {
-      membership: store.membership, leases: store.leases, keyspace: store.keyspace,
+      membership: store.membership, leases: store.leases, keyspace: store.keyspace, merging: store.merging,
       replica: {
         retired: replica.retired,
         logs: replica.logs,
@@ -438,7 +441,9 @@ export class SimNode {
         commit: (writes: readonly Write[]) => {
           for (const { key, value } of writes) {
             const name = `${Space.client}${key}`;
-            const source = registry.keys.get(name)?.find((e) => this.asideLogs.has(e.record.log) && e.write.value !== null && value !== null && e.write.value.equals(value));
+            // What an object was there may be merged of several writes.
+            const equals = (other: Buffer): boolean => value !== null && (other.equals(value) || isObject(name));
+            const source = registry.keys.get(name)?.findLast((e) => this.asideLogs.has(e.record.log) && e.write.value !== null && equals(e.write.value));
             check(source !== undefined, () => `${this.host} offers ${key}, which its disk set aside had not written itself`);
             offers.made(source.record, name);
           }

@@ -11,6 +11,7 @@ import type { MemoryDisk } from '../memory-disk.ts';
 import type { SimRandom } from '../sim-random.ts';
 import type { Figures } from './figures.ts';
 import type { History } from './history.ts';
+import { amounts, isObject } from './objects.ts';
 import { nameOf, stampName } from './registry.ts';
 import type { KnownRecord, KnownWrite, Name, Registry } from './registry.ts';
 import { check } from './violation.ts';
@@ -43,7 +44,11 @@ export interface ObserverParts {
   readonly say: (what: string) => void;
   /** A record that this replica has decided. */
   readonly onDecided: (record: KnownRecord) => void;
+  /** Something does not hold, and nobody else would hear of it. */
+  readonly failed: (error: unknown) => void;
 }
+
+type Integrate = (record: Record, revision: number, again?: () => number, recorded?: number) => boolean;
 
 /** One in so many promises is looked up on the disk. */
 const DISK_CHECK_SHARE = 0.25;
@@ -134,15 +139,18 @@ export class Observer {
       }
     }
     for (const key of registry.keys.keys()) {
-      const winner = registry.winner(key, held);
-      const expected = winner?.write.value ?? null;
+      const object = isObject(key) ? amounts(registry.keys.get(key)!, held) : null;
+      const winner = object === null ? registry.winner(key, held) : null;
+      const expected = (object ?? winner?.write)?.value ?? null;
+      if (object !== null && object.heads > 1) figures.add('check merged object');
       const at = key.slice(1);
       const client = key.startsWith(`${Space.client}`);
       const version = client ? keyspace.get(at, keyspace.appliedRevision) : null;
       const actual = client ? (version?.value ?? null) : keyspace.system.get(at);
       const equal = actual === null ? expected === null : expected !== null && expected.equals(actual);
       check(equal, () => `${name} shows ${text(actual)} for ${at}, its records amount to ${text(expected)}${winner === null ? '' : ` by ${stampName(winner.record)}`}`);
-      if (version !== null && winner !== null) check(version.lease === winner.write.lease, () => `${name}: ${at} has another lease than it was given`);
+      const lease = (object ?? winner?.write)?.lease;
+      if (version !== null && lease !== undefined) check(version.lease === lease, () => `${name}: ${at} has another lease than it was given`);
     }
     for (const entry of keyspace.inside.keys.values()) {
       check(entry.live === null || entry.key === COMPACT_KEY || localKeys.some((prefix) => entry.key.startsWith(prefix)) || registry.keys.has(`${Space.client}${entry.key}`), () => `${name} shows ${entry.key}, which nobody has written`);
@@ -158,7 +166,7 @@ export class Observer {
   #patch(): void {
     const { keyspace, replica } = this.#store;
     const integrate = keyspace.integrate.bind(keyspace);
-    keyspace.integrate = (record, revision) => this.#integrate(record, revision, integrate);
+    keyspace.integrate = (record, revision, again, recorded) => this.#integrate(record, revision, integrate, again, recorded);
     const local = keyspace.integrateLocal.bind(keyspace);
     keyspace.integrateLocal = (writes, revision) => {
       this.#local(writes, revision);
@@ -181,12 +189,12 @@ export class Observer {
       result.durable.then(
         () => this.#promised(record),
         () => {},
-      );
+      ).catch((error: unknown) => this.#parts.failed(error));
       return result;
     };
   }
 
-  #integrate(record: Record, revision: number, integrate: (record: Record, revision: number) => boolean): boolean {
+  #integrate(record: Record, revision: number, integrate: Integrate, again: (() => number) | undefined, recorded: number | undefined): boolean {
     const { registry, name, figures } = this.#parts;
     const own = record.log === this.#store.replica.log;
     const before = own ? undefined : registry.find(record);
@@ -201,10 +209,16 @@ export class Observer {
     }
     this.#causes(known);
     const changes: ExpectedChange[] = [];
+    const objects: string[] = [];
     const conflicts: string[] = [];
     for (const write of record.writes) {
       const key = nameOf(write);
       const head = this.#heads.get(key);
+      if (isObject(key)) {
+        if (head === undefined || compareStamps(record, head) > 0) this.#heads.set(key, { lamport: record.lamport, log: record.log });
+        objects.push(write.key);
+        continue;
+      }
       const wins = head === undefined || compareStamps(record, head) > 0;
       if (head !== undefined && head.log !== record.log) {
         const [winner, loser] = wins ? [record, head] : [head, record];
@@ -219,11 +233,26 @@ export class Observer {
       else this.#live.add(key);
       changes.push({ key: write.key, value, lease: write.lease });
     }
-    if (changes.length > 0) this.decided.set(revision, { record: known, own, bytes: own ? known.bytes : record.bytes.slice(), changes });
     this.#conflicts = [];
-    const used = integrate(record, revision);
+    const { keyspace } = this.#store;
+    const from = keyspace.appliedRevision;
+    const used = integrate(record, revision, again, recorded);
+    // What becomes of an object is checked when nothing is under way (`checkState`); here only that it is told.
+    const bytes = own ? known.bytes : record.bytes.slice();
+    if (changes.length > 0) this.decided.set(revision, { record: known, own, bytes, changes: [...changes] });
+    for (const key of objects) {
+      const entry = keyspace.inside.keys.get(key);
+      for (const version of [...(entry?.older ?? []), ...(entry?.latest == null ? [] : [entry.latest])]) {
+        if (version.modRevision <= from) continue;
+        const change = { key, value: version.deleted ? null : Buffer.from(version.value), lease: version.lease };
+        changes.push(change);
+        const decided = this.decided.get(version.modRevision);
+        this.decided.set(version.modRevision, { record: known, own, bytes, changes: [...(decided?.changes ?? []), change] });
+      }
+    }
     check(used === changes.length > 0, () => `${name}: ${stampName(record)} ${used ? 'changes something, though it loses' : 'changes nothing, though it wins'}`);
-    const reported = this.#conflicts.map((c) => `${c.key}: ${stampName(c.winner)} over ${stampName(c.loser)}`);
+    for (const conflict of this.#conflicts) if (isObject(nameOf(conflict))) figures.add(`event merge rule ${conflict.rule}`);
+    const reported = this.#conflicts.filter((c) => !isObject(nameOf(c))).map((c) => `${c.key}: ${stampName(c.winner)} over ${stampName(c.loser)}`);
     check(reported.join() === conflicts.join(), () => `${name}: ${stampName(record)} beats or is beaten: ${conflicts.join()}; reported: ${reported.join()}`);
     figures.add('check record');
     if (conflicts.length > 0) figures.add('event conflict', conflicts.length);

@@ -2,6 +2,7 @@
  * The model that never forgets: every record that any replica ever decided, taken down when its author decided it. What a replica shows must be
  * what these records amount to: for each key the write of the highest stamp among the records that the replica holds, deletions included.
  */
+import { infoOf } from '../../replica/record.ts';
 import { compareStamps, logName } from '../../replica/types.ts';
 import type { Context, LogId, Record, Space, Stamp } from '../../replica/types.ts';
 import { check } from './violation.ts';
@@ -15,6 +16,10 @@ export interface KnownWrite {
   /** null: a deletion. */
   readonly value: Buffer | null;
   readonly lease: bigint;
+  /** What merging needs to know of it. */
+  readonly info: Buffer | null;
+  /** A merge record's. */
+  readonly merged: boolean;
 }
 
 export interface KnownRecord extends Stamp {
@@ -62,6 +67,8 @@ export class Registry {
         name: nameOf(w),
         value: w.valueLength < 0 ? null : Buffer.from(record.bytes.slice(w.valueOffset, w.valueOffset + w.valueLength)),
         lease: w.lease,
+        info: copyOf(infoOf(record, w)),
+        merged: w.merged === true,
       })),
       bytes: record.bytes.slice(),
       promised: false,
@@ -142,6 +149,8 @@ export class Registry {
     return best;
   }
 }
+
+const copyOf = (bytes: Uint8Array | null): Buffer | null => (bytes === null ? null : Buffer.from(bytes));
 
 /** The first index whose counter is at least this. */
 function lowerBound(list: readonly KnownRecord[], lamport: number): number {
