@@ -4,12 +4,16 @@ import type { HttpHandler } from './api/http/types.ts';
 import { sendText } from './api/http/types.ts';
 import { ApiServer } from './api/server.ts';
 import { Certificates } from './api/transport/tls.ts';
+import { ConfigError } from './config/errors.ts';
 import type { Settings, TlsFiles } from './config/settings.ts';
 import { EDGESTORE_VERSION, ETCD_API_LEVEL } from './config/version.ts';
 import type { Logger } from './host/log.ts';
 import { createHost } from './host/node-host.ts';
 import type { TlsMaterial } from './host/node-net.ts';
 import { nodeWorkers } from './host/workers.ts';
+import type { MergerOptions } from './merge/merger.ts';
+import { parsePolicy } from './merge/policy/file.ts';
+import { defaultPolicy } from './merge/policy/table.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { offerAside } from './offers.ts';
 import { Discovery } from './discovery/discovery.ts';
@@ -55,6 +59,17 @@ const metricsPage = (telemetry: Telemetry, log: Logger): HttpHandler => (_reques
   );
 };
 
+/** How objects merge, as the command line says. @throws ConfigError */
+async function mergingOf({ merge, mergePolicyFile, mergePrefix }: Settings): Promise<MergerOptions | null> {
+  if (!merge) return null;
+  if (mergePolicyFile === '') return { prefix: mergePrefix, policy: defaultPolicy };
+  try {
+    return { prefix: mergePrefix, policy: parsePolicy(await readFile(mergePolicyFile, 'utf8')) };
+  } catch (error) {
+    throw new ConfigError(`--merge-policy ${mergePolicyFile}: ${(error as Error).message}`);
+  }
+}
+
 /** Removes a socket file that a dead process left; what is no socket stays, and listening fails. */
 async function removeSocket(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
@@ -87,6 +102,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
     txnOps: settings.maxTxnOps,
     watchProgressMs: settings.watchProgressNotify_ms,
     autoCompaction: settings.autoCompaction,
+    merging: await mergingOf(settings),
     ...(settings.writeAcks > 1 ? { acknowledged: (clock: number) => acks.wait(clock) } : {}),
     journalObserver: telemetry.journal,
     peerReachable: (slot) => replication?.reachable(slot) ?? false,
@@ -142,7 +158,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
       return {
         totalBytes: store.maintenance.status().dbSize, usedBytes, diskBytes, quotaBytes: settings.quota_bytes, keys, leases, revision, compactRevision: compactedRevision,
         watchers, watchStreams: streams, slowWatchers, pendingEvents, eventsSent, conflicts: store.conflicts.counts, connections: api.stats.connections, calls: api.stats.calls,
-        alarms: [...store.maintenance.alarms().filter((alarm) => alarm.memberId === store.self.id).map((alarm) => alarm.type), ...(replication?.alarms() ?? [])],
+        alarms: [...store.maintenance.alarms().filter((alarm) => alarm.memberId === store.self.id).map((alarm) => alarm.type), ...(replication?.alarms() ?? []), ...(store.mergeTables.differing.length > 0 ? ['MERGE-TABLES'] : [])],
         serving: serving.why === null,
         drainState: draining.number,
       };

@@ -52,6 +52,9 @@ export const options = [
   replication('slot-base', 'integer', '0', 'First slot of this cluster or site. Sites that replicate with each other need ranges of their own.', { max: limits.slots - 1 }),
   replication('local-keys', 'list', '', 'Prefixes of keys that each replica keeps for itself: never replicated.'),
   replication('write-acks', 'integer', '1', 'A write is acknowledged once this many replicas, this one included, hold it on their disks. If too few can be reached in time the answer is an error, and the write stays.', { min: 1, max: limits.slots }),
+  replication('merge', 'string', 'field', "What becomes of concurrent changes of one Kubernetes object. 'field': both, field by field, by a table; 'off': the later write wins as a whole. The same on all replicas.", { choices: ['field', 'off'] }),
+  replication('merge-policy', 'string', '', 'File (JSON or YAML) with the table of which part of which kind merges how, in place of the one that docs/merging.md shows. The same on all replicas.'),
+  replication('merge-prefix', 'string', '/registry/', "Only keys that begin so hold objects that merge: kube-apiserver's --etcd-prefix, and a slash. The same on all replicas."),
   replication('evict-after', 'duration', '168h', 'A replica that has been away this long loses its place (a majority must agree), so that the others can forget what it has not seen; 0: never. It may come back, as a new incarnation.'),
   replication('strided-revisions', 'flag', 'false', 'Count revisions in strides that name their replica from the first one on, also alone. For a replica that others will join.'),
 

@@ -63,6 +63,12 @@ export interface Settings {
   readonly alone: boolean;
   /** Prefixes, one character per byte. */
   readonly localKeys: readonly string[];
+  /** Whether Kubernetes' objects merge by field. */
+  readonly merge: boolean;
+  /** '' for the table that is built in. */
+  readonly mergePolicyFile: string;
+  /** One character per byte. */
+  readonly mergePrefix: string;
   /** undefined: no certificate was given. */
   readonly clientTls: TlsFiles | undefined;
   readonly peerTls: TlsFiles | undefined;
@@ -377,6 +383,9 @@ export function settingsFrom({ values }: Given): Settings {
     slotGiven: slotFlag !== null || (slotBase > 0 && (services.length === 0 || joining)) || /-\d{1,3}$/.test(name),
     alone,
     localKeys: reader.list('local-keys').map((prefix) => Buffer.from(prefix, 'utf8').toString('latin1')),
+    merge: reader.text('merge') === 'field',
+    mergePolicyFile: reader.text('merge-policy'),
+    mergePrefix: Buffer.from(reader.text('merge-prefix'), 'utf8').toString('latin1'),
     clientTls,
     peerTls,
     writeAcks: reader.integer('write-acks'),
