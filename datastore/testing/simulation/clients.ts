@@ -332,6 +332,7 @@ export class Client {
     if (at.process.dead || lease === undefined) return;
     if (ttl <= 0) return void leases.delete(id);
     if (lease.renewedAtMs > renewedAtMs) return;
+    lease.ttl = ttl;
     lease.renewedBy = at.process;
     lease.renewedAtMs = renewedAtMs;
   }

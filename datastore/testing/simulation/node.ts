@@ -381,7 +381,7 @@ export class SimNode {
     if (this.#shared !== null) this.#fence(store, this.#shared);
     world.frames.listen(store.replica);
     plant.store?.(store, process.number);
-    await process.connect(settings, host, log, store, fatal);
+    await process.connect(settings, host, log, store, fatal, plant.replication?.bind(plant));
     if (process.dead || process.stopping) return;
     this.served = true;
     world.trace.say(this.host, `serves at ${store.keyspace.visibleRevision}`);

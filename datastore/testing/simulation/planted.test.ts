@@ -4,13 +4,13 @@ import { plants } from './planted.ts';
 import { runSeed } from './run.ts';
 import { Violation } from './violation.ts';
 
-/** Within so many seeds every planted bug must have been found. */
+/** Within so many seeds every planted bug must have been found, unless it says itself that it takes more. */
 const SEEDS = 12;
 
 describe('a planted bug is found', () => {
   test.each(plants.map((plant) => [plant.name, plant] as const))('%s', async (_name, plant) => {
     let found: unknown = null;
-    for (let seed = 1; seed <= SEEDS && found === null; seed++) found = (await runSeed(seed, { plant })).violation;
+    for (let seed = 1; seed <= (plant.seeds ?? SEEDS) && found === null; seed++) found = (await runSeed(seed, { plant })).violation;
     // Either the checks of the simulation see it, or an assertion that is on in production, too.
     expect(found instanceof Violation || found instanceof InvariantError).toBe(true);
   });

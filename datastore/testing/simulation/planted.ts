@@ -4,6 +4,7 @@
  */
 import type { Disk, DiskFile } from '../../host/host.ts';
 import { Space } from '../../replica/types.ts';
+import type { Replication } from '../../replication.ts';
 import type { Store } from '../../store/store.ts';
 import type { WatchHub } from '../../watch/types.ts';
 
@@ -15,6 +16,10 @@ export interface Plant {
   store?(store: Store, life: number): void;
   /** false: this conflict is not told. */
   conflict?(): boolean;
+  /** Spoils a process that has just been connected. */
+  replication?(replication: Replication): void;
+  /** Within so many seeds it must be found, if not within twelve: what it spoils does not happen in each. */
+  readonly seeds?: number;
 }
 
 export const nothing: Plant = { name: 'nothing' };
@@ -136,6 +141,25 @@ export const plants: readonly Plant[] = [
       writeDurable: (chunks, position) => file.write(chunks, position),
       datasync: () => Promise.resolve(),
     })),
+  },
+  {
+    name: 'a drain is over before the others hold everything',
+    seeds: 60,
+    replication(replication) {
+      (replication as Patchable<Replication>).flushed = () => Promise.resolve(true);
+    },
+  },
+  {
+    name: 'writes are acknowledged without the disks of others',
+    seeds: 60,
+    replication({ gossip }) {
+      gossip.holders = () => 99;
+    },
+  },
+  {
+    name: 'what a disk set aside holds is forgotten',
+    seeds: 60,
+    disk: (disk) => ({ ...withFiles(disk, (file) => file), exists: (path) => (path.endsWith('/offered') ? Promise.resolve(true) : disk.exists(path)) }),
   },
   {
     name: 'a read at a revision gives what is there now',

@@ -84,9 +84,10 @@ export class Process {
   }
 
   /** Connects it. Resolves when clients are served, or the process was told to end. */
-  async connect(settings: Settings, host: Host, log: Logger, store: Store, onFatal: (error: Error) => void): Promise<void> {
+  async connect(settings: Settings, host: Host, log: Logger, store: Store, onFatal: (error: Error) => void, plant?: (replication: Replication) => void): Promise<void> {
     const replication = await startReplication({ ...settings, onReport: () => this.#acks!.reported() }, host, store, log, onFatal);
     this.replication = replication;
+    plant?.(replication);
     this.#acks!.holders = (clock) => replication.gossip.holders(clock);
     if (this.dead) return;
     await replication.ready.catch((error: unknown) => {

@@ -20,7 +20,8 @@ import { check, Violation } from './violation.ts';
 /** A lease as its clients know it. */
 export interface KnownLease {
   readonly id: bigint;
-  readonly ttl: number;
+  /** As its last renewal was answered: two replicas may have granted one id at once, with two of them. */
+  ttl: number;
   /** Who last renewed it, and when the request was made. */
   renewedBy: Process;
   renewedAtMs: number;
