@@ -145,6 +145,9 @@ export const limits = {
   membership_change_ms: 5_000,
   /** How often a replica looks after the membership: proposals that are due, members away for too long. */
   membership_look_ms: 1_000,
+  /** How often a replica whose disk is doubtful looks whether it may answer one that has nothing yet, and after what time it does so all the same. */
+  donor_doubt_ms: 250,
+  donor_doubt_wait_ms: 10_000,
   /** After a restart the first write waits this long for the peers to vouch for the disk; then it goes into a fresh incarnation's log. */
   vouch_ms: 2_000,
   /** How often a replica that wants to join asks again. */

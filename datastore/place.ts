@@ -88,6 +88,10 @@ export class Place implements MembershipPort {
     this.#doubt();
   }
 
+  get doubtful(): boolean {
+    return this.#store.replica.held || this.continues() !== null;
+  }
+
   get encoded(): Uint8Array {
     return this.#store.membership.encoded;
   }

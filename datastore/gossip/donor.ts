@@ -30,6 +30,8 @@ interface Answer {
 }
 
 export interface DonorEvents {
+  /** May this peer have what is here? Not if it has nothing yet, and this disk may be an old copy: it would take what has been deleted, and forgotten, for alive. */
+  mayAnswer(): boolean;
   /** A peer that holds a log to the same point has another digest of it. */
   mismatch(): void;
   /** It is about to be answered. */
@@ -78,6 +80,11 @@ export class Donor {
   asked(ask: Ask): void {
     // Whatever was dropped before now, the answer covers.
     this.#timer?.cancel();
+    if (!this.#events.mayAnswer()) {
+      // The peer asks somebody else meanwhile.
+      this.#timer = this.#clock.after(limits.donor_doubt_ms, () => this.asked(ask));
+      return;
+    }
     this.#overflowed = false;
     this.#stats.answers++;
     this.#events.answering();

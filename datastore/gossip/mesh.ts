@@ -357,7 +357,7 @@ export class Gossip {
     this.#seeds?.admitted(session);
     this.#greeting.delete(session);
     const mismatch = (): void => this.#mismatch(peer);
-    const donor = new Donor(session, this.#replica, this.#clock, log, peer.stats, { mismatch, answering: () => this.#tellOldest(peer, session) });
+    const donor = new Donor(session, this.#replica, this.#clock, log, peer.stats, { mayAnswer: () => this.#mayAnswer(peer), mismatch, answering: () => this.#tellOldest(peer, session) });
     const pull: Pull = new Pull(session, this.#replica, this.#clock, log, peer.stats, this.#antiEntropy, {
       integrate: (frame) => this.#intake.answer(peer, session, frame),
       caughtUp: () => this.#caughtUp(peer),
@@ -449,6 +449,14 @@ export class Gossip {
       if (!(error instanceof MalformedError)) throw error;
       session.close(closeReasons.malformed);
     }
+  }
+
+  /** With nobody else to ask, a peer gets after a while what there is: otherwise replicas that wait for each other would wait for ever. */
+  #mayAnswer(peer: Peer): boolean {
+    if (peer.stats.state === 'ready' || this.#options.membership?.doubtful !== true) return true;
+    const now = this.#clock.monotonicMs();
+    peer.askedMs ??= now;
+    return now - peer.askedMs >= limits.donor_doubt_wait_ms;
   }
 
   #caughtUp(peer: Peer): void {

@@ -41,6 +41,8 @@ export class Peer {
   log: LogId | null = null;
   /** Up to which clock the peer has reported this replica's log as durable. */
   ackedClock = 0;
+  /** When it first asked for what is here, though this disk was doubtful; monotonic. */
+  askedMs: number | null = null;
   #urls: readonly string[];
   #attempt = 0;
   /** The handshake under way on a link that was dialled here. */

@@ -100,6 +100,8 @@ export interface ReplicaPort {
 
 /** The membership as gossip sees it: configurations and messages about the next one are opaque here. */
 export interface MembershipPort {
+  /** Nobody has vouched yet that this disk is not an old copy. */
+  readonly doubtful: boolean;
   /** The newest configuration known here, whose number is `ReplicaPort.configNumber`. */
   readonly encoded: Uint8Array;
   /** Takes a configuration, if it is newer. @throws MalformedError */
