@@ -4,7 +4,7 @@
  * whole, but in steps, between which other work goes on.
  *
  * The outcome is the same as that of one call of `Logs.absorb` with everything: new records in the order of stamps, then copies and moves, then
- * losses. Last go the logs that are retired, of which everything that lives has been copied by then (rule 12).
+ * losses, those of retired logs among them: of these everything that lives has been copied by then (rule 12).
  */
 import type { Applied, LogUpdate } from './log-doc.ts';
 import { cutDeletions } from './log-walk.ts';
@@ -153,23 +153,19 @@ export function* integrateUnit(logs: Logs, sink: RecordSink, unit: Unit, give: (
     losses.add([{ record, writes: record.writes }]);
     if (++steps % STEP_RECORDS === 0) yield;
   }
-  for (let loss = losses.next(); loss !== undefined; loss = losses.next()) {
-    sink.dropped(loss.record, loss.writes);
-    if (++steps % STEP_RECORDS === 0) yield;
-  }
-  const ending = new StampOrder<StoredRecord>((record) => record);
+  // What lies in retired logs goes among the rest, in the order of stamps: a deletion goes after all that it had superseded.
   for (const log of unit.retired.keys()) {
     for (const { records } of logs.docs.get(log)?.segments.values() ?? []) {
-      ending.add(records);
+      losses.add(records.map((record) => ({ record, writes: record.writes })));
       yield;
     }
   }
-  // In the order of stamps: a deletion goes after what it had superseded.
-  for (let record = ending.next(); record !== undefined; record = ending.next()) {
+  for (let loss = losses.next(); loss !== undefined; loss = losses.next()) {
+    const { record, writes } = loss;
     // Where another copy counts from now on: what is current is in all of them. Only a deletion that nobody needs any more has none.
-    const copy = record.live === 0 ? undefined : logs.copyOf(record, unit.retired);
+    const copy = record.live > 0 && unit.retired.has(record.place?.log ?? 0) ? logs.copyOf(record, unit.retired) : undefined;
     if (copy !== undefined) sink.moved(record, copy);
-    sink.dropped(record, record.writes);
+    sink.dropped(record, writes);
     if (++steps % STEP_RECORDS === 0) yield;
   }
   for (const [log, retirement] of unit.retired) {
