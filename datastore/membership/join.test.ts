@@ -27,3 +27,21 @@ test('a joiner whose place was taken from it before it heard of it is told to as
   expect(await ask(9)).toBe('spent');
   expect(await ask(10)).toBe('joined');
 });
+
+test('a disk that was away while it was evicted gets no place, even for a new log, before it has been set aside; one that has its place does', async () => {
+  const clock = new SimClock();
+  let configuration = firstConfiguration([0, 1].map(member));
+  for (const slot of [0, 1]) configuration = bind(configuration, slot, logId(slot, 7)) ?? configuration;
+  configuration = { ...configuration, number: 1 };
+  const ask = async (from: typeof configuration): Promise<string> => {
+    const membership = new Membership({ clusterId: 'c1', id: 1n, configuration: from, vote: null }, {
+      clock, random: new SimRandom(1), log: silent, token: 'secret', note: () => Promise.resolve(), ownLog: () => logId(0, 7), heldLogs: () => [], isRetired: () => false, isRetiredEverywhere: () => false,
+    });
+    membership.ready = true;
+    const answer = decodeJoined(await clock.wait(membership.join(encodeJoin({ ...request(8), earlier: [logId(1, 7)] })), 60_000));
+    return answer.result;
+  };
+  expect(await ask(evicting(2n)(configuration)!)).toBe('spent');
+  // It is let in to the vote, which the other member of two is not there to give.
+  expect(await ask(configuration)).toBe('retry');
+});

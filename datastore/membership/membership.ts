@@ -254,6 +254,11 @@ export class Membership {
     const slot = place?.slot ?? request.slot;
     const wanted = slot === null ? null : logId(slot, request.incarnation);
     if (wanted !== null && (isRemoved(this.#configuration, wanted) || this.#ports.isRetired(wanted))) return this.#answer('spent', `${logName(wanted)} was removed`, place);
+    // A disk that has data, and whose place is no log's that it wrote: the others have gone on without it, and forgotten what it cannot know.
+    const { earlier } = request;
+    if (this.number > 0 && earlier.length > 0 && (place === undefined || place.log === null || !earlier.includes(place.log))) {
+      return this.#answer('spent', 'the cluster has gone on without this disk', place);
+    }
     const made = await this.propose(joining(request));
     return { ...this.#answer('joined', '', placeOf(made, request)), configuration: made };
   }
