@@ -108,7 +108,10 @@ class Node {
     const durable = [...this.journal.durable];
     this.replica.stop().catch(() => {});
     await this.open(durable);
-    if (this.snapshot === null) expect(before.slice(0, this.sink.trace!.length)).toEqual(this.sink.trace);
+    // Which of several copies counts is put right now and then, not at replay.
+    const told = (trace: readonly string[]): string[] => trace.filter((line) => !line.startsWith('moved'));
+    const again = told(this.sink.trace!);
+    if (this.snapshot === null) expect(told(before).slice(0, again.length)).toEqual(again);
     this.world.forgotten(this.replica.log, this.replica.logs.get(this.replica.log)!.lamport);
   }
 }
