@@ -90,7 +90,7 @@ async function whole(): Promise<PairResult[]> {
   cells.cut();
   await edit(cells);
   cells.heal();
-  return outcomes(cells);
+  return await outcomes(cells);
 }
 
 const byField = flags.only === 'whole' ? [] : await merging();
