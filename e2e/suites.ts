@@ -37,6 +37,7 @@ export const suites: readonly Suite[] = [
   suite('kubernetes/failover', 'An apiserver moves between replicas; every informer equals a fresh list', [
     'e2e/kubernetes/failover/main.ts', '--interval', '5', '--pods', '100',
   ], 8, { tools: ['k8s', 'kwok'] }),
+  suite('kubernetes/merge', 'Two apiservers on two replicas, cut apart: all pairs of edits of an object, by field and whole', ['e2e/kubernetes/merge/main.ts'], 6, { tools: ['k8s', 'kwok'] }),
   suite('kubernetes/partition', 'Two cells with controllers of their own, cut apart for longer than a node\'s eviction, pods killed on both sides: never too few, then exactly as many', [
     'e2e/kubernetes/partition/main.ts',
   ], 8, { tools: ['k8s', 'kwok'] }),
