@@ -108,7 +108,7 @@ const podReadyAgain = {
 export const kwokCellConfig = (cell: string, lease_s: number): string => {
   const { manageAllNodes: _, ...options } = configuration.options;
   const own = { ...configuration, options: { ...options, manageNodesWithLabelSelector: `cell=${cell}`, nodeLeaseDurationSeconds: lease_s } };
-  return [own, nodeInitialize, podReady, podReadyAgain, podDelete].map((document) => JSON.stringify(document)).join('\n---\n');
+  return [own, nodeInitialize, podReady(undefined), podReadyAgain, podDelete].map((document) => JSON.stringify(document)).join('\n---\n');
 };
 
 /** A fake node of a cell. */
