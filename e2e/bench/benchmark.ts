@@ -15,12 +15,13 @@ export const RANGE_KEY = 'bench-range-key';
 const TIMEOUT_MS = 300_000;
 
 function operationArgs(measured: Case, total: number): string[] {
+  const rate = measured.rate_per_s === undefined ? [] : ['--rate', String(measured.rate_per_s)];
   switch (measured.op) {
     case 'put':
       // Sequential keys over a key space of their number: every put makes a key, none overwrites.
-      return ['put', '--sequential-keys', '--key-space-size', String(total), '--val-size', String(measured.value_bytes), '--total', String(total)];
+      return ['put', '--sequential-keys', '--key-space-size', String(total), '--val-size', String(measured.value_bytes), '--total', String(total), ...rate];
     case 'range':
-      return ['range', RANGE_KEY, '--consistency', 'l', '--total', String(total)];
+      return ['range', RANGE_KEY, '--consistency', 'l', '--total', String(total), ...rate];
     case 'range-serializable':
       return ['range', RANGE_KEY, '--consistency', 's', '--total', String(total)];
     case 'watch':

@@ -21,6 +21,8 @@ export interface Case {
   /** Operations, before --scale. */
   readonly total: number;
   readonly value_bytes: number;
+  /** Of all clients together, at most; as fast as they can if left out. */
+  readonly rate_per_s?: number;
   readonly optional?: boolean;
 }
 

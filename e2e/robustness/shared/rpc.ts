@@ -17,12 +17,15 @@ export const EVERYTHING = { key: '\0', end: '\0' } as const;
 
 export class Rpc {
   readonly #client: Client;
+  readonly #deadline_ms: number;
 
   /**
    * @param endpoint http://host:port
    * @param more options of the channel
+   * @param deadline_ms how long an answer is waited for
    */
-  constructor(endpoint: string, more: ChannelOptions = {}) {
+  constructor(endpoint: string, more: ChannelOptions = {}, deadline_ms = 20_000) {
+    this.#deadline_ms = deadline_ms;
     this.#client = new Client(endpoint.replace('http://', ''), credentials.createInsecure(), {
       'grpc.max_receive_message_length': -1, 'grpc.initial_reconnect_backoff_ms': 20, 'grpc.max_reconnect_backoff_ms': 100,
       // Every process of the server is reached over connections of its own.
@@ -72,7 +75,7 @@ export class Rpc {
 
   #unary<Q, A>(method: string, input: Codec<Q>, output: Codec<A>, request: Q): Promise<A> {
     return new Promise((resolve, reject) => {
-      this.#client.makeUnaryRequest(`/etcdserverpb.${method}`, out(input), into(output), request, { deadline: Date.now() + 20_000 }, (error, answer) => {
+      this.#client.makeUnaryRequest(`/etcdserverpb.${method}`, out(input), into(output), request, { deadline: Date.now() + this.#deadline_ms }, (error, answer) => {
         if (error !== null) reject(error);
         else if (answer === undefined) reject(new Error(`${method}: no answer`));
         else resolve(answer);
