@@ -54,6 +54,11 @@ describe('links', () => {
     expect(accepted.remote).toMatch(/^127\.0\.0\.1:\d+$/);
   });
 
+  // The kernel refuses a broadcast address while connect() runs, as it does any address when the interface is down.
+  test.each(['http', 'https'])('that cannot even be tried are refused, and end nothing (%s)', async (scheme) => {
+    await expect(secure({ ca: authority }).dial(`${scheme}://peer.test:1`, '255.255.255.255')).rejects.toThrow(/EACCES|ENETUNREACH/);
+  });
+
   test('what arrives before anyone listens is kept, and so is the end', async () => {
     const { dialled, accepted } = await pair(plain());
     dialled.send(Buffer.from('early'));

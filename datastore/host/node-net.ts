@@ -133,8 +133,11 @@ function reaching(addresses: readonly string[]): { lookup: LookupFunction; autoS
   const all = addresses.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }));
   return {
     lookup(_host, { all: wanted }, callback) {
-      if (wanted === true) callback(null, all);
-      else callback(null, all[0]?.address ?? '', all[0]?.family);
+      // Later, as a real one: a connection that fails at once (no route: the interface is down) would do so before anybody listens, which ends the process.
+      setImmediate(() => {
+        if (wanted === true) callback(null, all);
+        else callback(null, all[0]?.address ?? '', all[0]?.family);
+      });
     },
     autoSelectFamily: all.length > 1,
     autoSelectFamilyAttemptTimeout: ATTEMPT_MS,
