@@ -150,6 +150,9 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
       keepaliveIntervalMs: settings.keepaliveInterval_ms,
       keepaliveTimeoutMs: settings.keepaliveTimeout_ms,
       keepaliveMinMs: settings.keepaliveMinTime_ms,
+      connectionAgeMs: settings.maxConnectionAge_ms,
+      connectionAgeGraceMs: settings.maxConnectionAgeGrace_ms,
+      random: () => host.random.float(),
       removeFile: removeSocket,
     });
     telemetry.attachStore(() => {

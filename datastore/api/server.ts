@@ -35,11 +35,18 @@ export interface ApiOptions {
   readonly keepaliveTimeoutMs: number;
   /** etcd: --grpc-keepalive-min-time; absent: 5 s, its default. */
   readonly keepaliveMinMs?: number;
+  /** How old a client's HTTP/2 connection may become, give or take a tenth; absent or 0: as old as it likes. */
+  readonly connectionAgeMs?: number;
+  /** How long calls may still take on a connection that is too old. */
+  readonly connectionAgeGraceMs?: number;
+  /** Uniform in [0, 1): who of those that came together goes first. */
+  readonly random?: () => number;
   /** Removes a stale socket file; resolves also if there is none. */
   readonly removeFile: (path: string) => Promise<void>;
 }
 
 const keepaliveMinDefaultMs = 5_000;
+const connectionAgeGraceDefaultMs = 30_000;
 
 /** Where to listen. */
 export interface ListenSet {
@@ -85,6 +92,9 @@ export class ApiServer {
       keepaliveIntervalMs: options.keepaliveIntervalMs,
       keepaliveTimeoutMs: options.keepaliveTimeoutMs,
       keepaliveMinMs: options.keepaliveMinMs ?? keepaliveMinDefaultMs,
+      connectionAgeMs: options.connectionAgeMs ?? 0,
+      connectionAgeGraceMs: options.connectionAgeGraceMs ?? connectionAgeGraceDefaultMs,
+      random: options.random ?? (() => 0.5),
       onRequest: (request, response) => this.#http(request, response),
       refuse,
     });

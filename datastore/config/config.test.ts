@@ -50,6 +50,8 @@ describe('settings', () => {
     expect(settings(...cluster, 'b', '--initial-cluster-state=existing')).toMatchObject({ joining: true });
     expect(settings(...cluster, 'b', '--slot-base=10', '--slot=7').initialCluster.map(({ name, slot }) => [name, slot])).toEqual([['a', 10], ['b', 7], ['c', 12]]);
     expect(settings('--strided-revisions').alone).toBe(false);
+    expect(settings()).toMatchObject({ maxConnectionAge_ms: 0, maxConnectionAgeGrace_ms: 30_000 });
+    expect(settings('--max-connection-age=5m').maxConnectionAge_ms).toBe(300_000);
     expect(settings('--local-keys=/a/,ü').localKeys).toEqual(['/a/', '\xc3\xbc']);
   });
 

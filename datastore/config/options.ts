@@ -18,6 +18,7 @@ const compaction = row(false, 'used', 'Compaction');
 const client = row(false, 'used', 'Client security');
 const peer = row(false, 'used', 'Peer security');
 const limit = row(false, 'used', 'Limits');
+const ownLimit = row(true, 'used', 'Limits');
 const monitoring = row(false, 'used', 'Monitoring');
 const logging = row(false, 'used', 'Logging');
 const general = row(false, 'used', 'General');
@@ -82,6 +83,8 @@ export const options = [
   limit('grpc-keepalive-min-time', 'duration', '5s', 'Clients that ping more often than this without cause are disconnected; 0: never.'),
   limit('grpc-keepalive-interval', 'duration', '2h', 'How often the server pings clients; 0: never.'),
   limit('grpc-keepalive-timeout', 'duration', '20s', 'How long a pinged client may take to answer.'),
+  ownLimit('max-connection-age', 'duration', '0', 'A client connection (HTTP/2) that is older, give or take a tenth, is told to go (GOAWAY): the client comes back, perhaps to a replica that came later. Watches and keepalives are ended at once, retryably. 0: never.'),
+  ownLimit('max-connection-age-grace', 'duration', '30s', 'How long other calls may still take on a connection that has been told to go.'),
 
   monitoring('listen-metrics-urls', 'urls', '', 'More places for /metrics, /health, /readyz and /livez. The client URLs have them too.'),
   monitoring('metrics', 'string', 'basic', "'extensive' adds a histogram of the time each gRPC call took.", { choices: ['basic', 'extensive'] }),

@@ -87,6 +87,9 @@ export interface Settings {
   readonly keepaliveMinTime_ms: number;
   readonly keepaliveInterval_ms: number;
   readonly keepaliveTimeout_ms: number;
+  /** 0: connections may become as old as they like. */
+  readonly maxConnectionAge_ms: number;
+  readonly maxConnectionAgeGrace_ms: number;
   /** `retention`: ms, or a count of revisions. */
   readonly autoCompaction: { readonly mode: 'off' | 'periodic' | 'revision'; readonly retention: number };
   readonly gateway: boolean;
@@ -399,6 +402,8 @@ export function settingsFrom({ values }: Given): Settings {
     keepaliveMinTime_ms: reader.duration_ms('grpc-keepalive-min-time'),
     keepaliveInterval_ms: reader.duration_ms('grpc-keepalive-interval'),
     keepaliveTimeout_ms: reader.duration_ms('grpc-keepalive-timeout'),
+    maxConnectionAge_ms: reader.duration_ms('max-connection-age'),
+    maxConnectionAgeGrace_ms: reader.duration_ms('max-connection-age-grace'),
     autoCompaction: autoCompaction(reader, alone),
     gateway: reader.flag('enable-grpc-gateway'),
     extensiveMetrics: reader.text('metrics') === 'extensive',

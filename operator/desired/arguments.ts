@@ -53,6 +53,7 @@ export function clientArgs(store: EdgeStore, domain: string, home: string, token
     ...(spec.writeAcks === 1 ? [] : [`--write-acks=${spec.writeAcks}`]),
     ...(spec.quota === undefined ? [] : [`--quota-backend-bytes=${bytesOf(spec.quota)}`]),
     ...(spec.evictAfter === undefined ? [] : [`--evict-after=${spec.evictAfter}`]),
+    ...(spec.maxConnectionAge === undefined ? [] : [`--max-connection-age=${spec.maxConnectionAge}`]),
     ...(spec.localKeys === undefined || spec.localKeys.length === 0 ? [] : [`--local-keys=${spec.localKeys.join(',')}`]),
     ...(spec.logLevel === 'info' ? [] : [`--log-level=${spec.logLevel}`]),
     ...(spec.extraArgs ?? []),

@@ -43,6 +43,10 @@ describe('the command line', () => {
     expect(args).toContain('--initial-cluster=$(CLUSTER_PEERS),$(POD_NAME)=https://$(POD_NAME).shop-headless.edge.svc.cluster.local:2380');
     expect(args).toEqual(expect.arrayContaining(['--founder=shop-0', '--strided-revisions', '--slot-base=64', '--flush-timeout=40s', '--peer-client-cert-auth']));
   });
+  test('connections age only if they are asked to', () => {
+    const args = (spec: Parameters<typeof edgestore>[0]) => clientArgs(edgestore(spec), 'cluster.local', '/d', 't').filter((arg) => arg.startsWith('--max-connection-age'));
+    expect([args({}), args({ maxConnectionAge: '5m' })]).toEqual([[], ['--max-connection-age=5m']]);
+  });
   test('a cluster that joins others never begins one', () => {
     const args = clientArgs(edgestore({ federation }), 'cluster.local', '/d', 't');
     expect(args.some((arg) => arg.startsWith('--founder'))).toBe(false);

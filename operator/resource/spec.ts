@@ -98,6 +98,7 @@ export const specSchema = object('What is wanted.', {
   }, { default: {} }),
   writeAcks: integer('A write is acknowledged once so many replicas have it on disk.', 1, REPLICAS_MAX, { default: 1 }),
   evictAfter: maybe(duration('A replica that is away this long loses its place. Default 168h.')),
+  maxConnectionAge: maybe(duration('A client connection older than this, give or take a tenth, is told to go: so clients that are connected already come to replicas that were added. Of use with service.sessionAffinity None; a client that is kept at its replica comes back to it. Default: never.')),
   localKeys: maybe(list('Prefixes of keys that each replica keeps for itself.', text('', { minLength: 1, maxLength: 1024 }), { maxItems: 64 })),
   slotBase: integer('First slot: slots are slotBase + ordinal.', 0, SLOT_BASE_MAX, { default: 0, rules: [{ rule: 'self == oldSelf', message: 'slotBase cannot be changed' }] }),
   drainTimeout: duration('A drain that takes longer is reported as ScaleInBlocked. It goes on.', { default: '10m' }),

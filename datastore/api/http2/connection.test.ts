@@ -420,6 +420,22 @@ describe('leaving', () => {
     expect(lab.opened).toHaveLength(1);
   });
 
+  test('retiring: what was sent before the peer heard of it is answered; then as leaving', async () => {
+    const lab = await Lab.start(answer(Buffer.from('still')));
+    await until(() => lab.of(Frame.SETTINGS).length > 0);
+    lab.connection.retire('old');
+    await until(() => lab.of(Frame.PING).length === 1);
+    const [first] = lab.of(Frame.GOAWAY);
+    expect([first!.payload.readUInt32BE(), first!.payload.readUInt32BE(4), String(first!.payload.subarray(8))]).toEqual([2 ** 31 - 1, ErrorCode.NO_ERROR, 'old']);
+    lab.request(1);
+    await until(() => lab.received(1) === 5);
+    expect(lab.of(Frame.GOAWAY)).toHaveLength(1);
+    lab.send(Frame.PING, 1, 0, lab.of(Frame.PING)[0]!.payload);
+    expect(await lab.gone()).toBe(ErrorCode.NO_ERROR);
+    expect(lab.of(Frame.GOAWAY)[1]!.payload.readUInt32BE()).toBe(1);
+    expect(lab.opened).toHaveLength(1);
+  });
+
   test('the connection breaks: every stream is told once', async () => {
     const lab = await Lab.start();
     lab.request(1);

@@ -132,6 +132,17 @@ export class Connection {
     this.#leaveIfIdle();
   }
 
+  /**
+   * As `leave`, and no request is lost on the way: the peer is told first, without a last stream (RFC 9113, 6.8), and what it sends until it has heard
+   * that is taken still.
+   * @param why for the peer's logs
+   */
+  retire(why: string): void {
+    if (this.#leaving || this.#ended) return;
+    this.#goAway(ErrorCode.NO_ERROR, why, windowBytesMax);
+    this.ping(() => this.leave());
+  }
+
   destroy(): void {
     this.#output.flush();
     this.socket.destroy();
@@ -489,9 +500,9 @@ export class Connection {
   }
 
   /** @param why clients look for `too_many_pings` */
-  #goAway(code: ErrorCode, why = ''): void {
+  #goAway(code: ErrorCode, why = '', lastStream = this.#lastStream): void {
     const payload = Buffer.concat([Buffer.alloc(8), Buffer.from(why)]);
-    this.#lastTaken = Math.min(this.#lastTaken, this.#lastStream);
+    this.#lastTaken = Math.min(this.#lastTaken, lastStream);
     payload.writeUInt32BE(this.#lastTaken);
     payload.writeUInt32BE(code, 4);
     this.#output.frame(Frame.GOAWAY, 0, 0, payload);

@@ -2,20 +2,21 @@
  * A gRPC server on HTTP/2 connections that someone else accepted. It knows methods by their path and nothing of what they do.
  */
 import type { Duplex } from 'node:stream';
-import { Code, type EtcdError } from '../../errors.ts';
+import { Code, type EtcdError, errUnavailable } from '../../errors.ts';
 import type { Clock, Timer } from '../../host/host.ts';
 import type { Logger } from '../../host/log.ts';
 import type { HttpRequest, HttpResponse } from '../http/types.ts';
 import { Connection } from '../http2/connection.ts';
 import type { Headers } from '../http2/hpack.ts';
 import type { Stream, StreamHandler } from '../http2/stream.ts';
+import { type AgingOptions, age } from './aging.ts';
 import { type CallEnvironment, GrpcCall, trailersOnly } from './call.ts';
 import { http2Exchange } from './exchange.ts';
 import { peerOf } from './peer.ts';
 import { type Status, parseTimeoutMs } from './status.ts';
 import type { CallObserver, Method, Peer } from './types.ts';
 
-export interface GrpcServerOptions {
+export interface GrpcServerOptions extends Omit<AgingOptions, 'clock'> {
   readonly clock: Clock;
   readonly log: Logger;
   readonly methods: Iterable<Method>;
@@ -34,6 +35,8 @@ export interface GrpcServerOptions {
   /** Null, or why calls are refused now. */
   readonly refuse: (method: Method) => EtcdError | null;
 }
+
+const tooOld = () => errUnavailable('the connection is older than --max-connection-age');
 
 /** How long the last words of a connection may take to leave. */
 const flushMs = 1_000;
@@ -88,6 +91,7 @@ export class GrpcServer {
       open: (stream, headers) => this.#open(stream, headers, peer),
       closed: (error) => {
         keepalive.cancel();
+        aging.cancel();
         this.#connections.delete(connection);
         // The peer may not read, or not close: its socket goes all the same.
         if (!socket.destroyed) {
@@ -99,6 +103,18 @@ export class GrpcServer {
     });
     this.#connections.add(connection);
     const keepalive = this.#keepAlive(connection);
+    const end = (which: (call: GrpcCall) => boolean): void => {
+      for (const call of [...this.#pending]) if (call.peer === peer && which(call)) call.end(tooOld());
+    };
+    const aging = age(this.#options, {
+      connection,
+      // Watches and keepalives go on elsewhere at once.
+      told: () => end(({ method }) => method.type === 'bidi_stream'),
+      over: () => {
+        end(() => true);
+        void this.#atMost(flushMs, this.#left([connection])).then(() => connection.destroy());
+      },
+    });
   }
 
   /** Ends every call with `error` and tells every client to go elsewhere; connections close once that has left. */

@@ -46,7 +46,7 @@ const store = await createStore(cluster, namespace, 'elastic', {
   autoscaling: {
     minReplicas: MIN, maxReplicas: MAX, targetCPUUtilizationPercentage: TARGET_PERCENT,
     // Quicker than anybody would want it: the test is not about patience.
-    behavior: { scaleDown: { stabilizationWindowSeconds: 15, policies: [{ type: 'Pods', value: 1, periodSeconds: 15 }] } },
+    behavior: { scaleDown: { stabilizationWindowSeconds: 15, policies: [{ type: 'Pods', value: 3, periodSeconds: 15 }] } },
   },
   resources: { requests: { cpu: `${REQUEST_CORES * 1000}m`, memory: '128Mi' } },
   // All clients of this test have one address.
@@ -84,7 +84,7 @@ async function observe(what: string, limit_s: number, done: (sample: Sample, sin
 
 let full: readonly Sample[] = [];
 await steps.run('under reads the autoscaler goes from 2 replicas to 5, and the new ones carry their share', async () => {
-  await observe('calm', 60, (_, since) => since > 20);
+  await observe('calm', 60, (_, since) => since > 10);
   mark('reads begin');
   await readers.set(Number(values.readers), Number(values.rate));
   await observe('five ready replicas', 480, (sample) => sample.ready === MAX);
