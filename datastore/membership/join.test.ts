@@ -45,3 +45,19 @@ test('a disk that was away while it was evicted gets no place, even for a new lo
   // It is let in to the vote, which the other member of two is not there to give.
   expect(await ask(configuration)).toBe('retry');
 });
+
+test('a founder whose log was not known when another was given a place: it says itself which it is', async () => {
+  const clock = new SimClock();
+  const configuration = { ...firstConfiguration([member(0)]), number: 1 };
+  const membership = new Membership({ clusterId: 'c1', id: 1n, configuration, vote: null }, {
+    clock, random: new SimRandom(1), log: silent, token: 'secret', note: () => Promise.resolve(), ownLog: () => logId(0, 7), heldLogs: () => [], isRetired: () => false, isRetiredEverywhere: () => false,
+  });
+  membership.run({ send: () => {}, sendConfiguration: () => {}, connectedLog: () => null });
+  await clock.run(5_000);
+  expect(membership.place?.log).toBeNull();
+  membership.ready = true;
+  await clock.run(5_000);
+  expect(membership.place?.log).toBe(logId(0, 7));
+  expect(membership.number).toBe(2);
+  membership.stop();
+});

@@ -7,7 +7,7 @@ import type { Clock, Random, Timer } from '../host/host.ts';
 import type { Logger } from '../host/log.ts';
 import { limits } from '../limits.ts';
 import { MalformedError, Reader, Writer } from '../replica/bytes.ts';
-import { logId, logName, slotOf } from '../replica/types.ts';
+import { incarnationOf, logId, logName, slotOf } from '../replica/types.ts';
 import type { LogId } from '../replica/types.ts';
 import { Agreement, readBallot, writeBallot } from './agreement.ts';
 import type { Vote } from './agreement.ts';
@@ -309,10 +309,19 @@ export class Membership {
     return this.#save();
   }
 
-  /** Once all logs are known, the lowest member has them decided, so that nobody can bind a slot to another. */
+  /**
+   * Once all logs are known, the lowest member has them decided, so that nobody can bind a slot to another. If somebody else was given a place before that,
+   * by members that had not met all disks yet, a configuration has been decided that does not know the log of each: who is meant says it itself.
+   */
   #look(): void {
     if (this.#stopped) return;
     this.#timer = this.#ports.clock.after(limits.membership_look_ms, () => this.#look());
+    const { place } = this;
+    if (this.number > 0 && this.ready && !this.doubtful && place?.standing === 'voting' && place.log === null) {
+      const { id, name, slot, peerURLs } = place;
+      this.propose(joining({ id, name, slot, incarnation: incarnationOf(this.#ports.ownLog()), peerURLs, earlier: [] }), limits.agreement_round_ms).catch(() => {});
+      return;
+    }
     if (this.#configuration.number > 0 || !this.ready || voters(this.#configuration)[0]?.id !== this.self || settle(this.#configuration) === null) return;
     this.propose(settle, limits.agreement_round_ms).catch(() => {});
   }
