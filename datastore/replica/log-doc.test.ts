@@ -4,7 +4,7 @@ import { InvariantError } from './assert.ts';
 import { MalformedError } from './bytes.ts';
 import { LogDoc } from './log-doc.ts';
 import type { LogUpdate } from './log-doc.ts';
-import { RecordWriter } from './record.ts';
+import { decodeRecord, RecordWriter } from './record.ts';
 import { logId } from './types.ts';
 
 const log = logId(1, 4242);
@@ -38,6 +38,38 @@ describe('a log document', () => {
     const { added, removed } = peer.apply(update);
     expect([added.length, removed.length, peer.clock, peer.lamport]).toEqual([10, 0, doc.clock, lamport]);
     expect(peer.digest).toBe(doc.digest);
+  });
+
+  test('a few records for the head are encoded first and placed later, to the same effect', () => {
+    const doc = owner();
+    const peer = new LogDoc(log);
+    const twin = owner();
+    expect(doc.append([record()], lamport)).toBeNull(); // no head yet
+    const first = record();
+    peer.apply(doc.write([first], [], lamport));
+    twin.write([decodeRecord(first.bytes)], [], lamport);
+    const two = records(2);
+    const appended = doc.append(two, lamport)!;
+    expect([appended.update.fromClock, appended.update.toClock, doc.clock]).toEqual([doc.clock, doc.clock + 2, appended.update.fromClock]);
+    appended.place();
+    expect(twin.write(two.map((r) => decodeRecord(r.bytes)), [], lamport)).toEqual(appended.update);
+    peer.inspect(appended.update);
+    expect(peer.apply(appended.update).added.length).toBe(2);
+    expect([doc.clock, doc.lamport, doc.digest]).toEqual([peer.clock, peer.lamport, peer.digest]);
+    expect(doc.append(records(2), lamport)).toBeNull(); // room for one only
+    const full = doc.append([record()], lamport)!;
+    full.place();
+    expect(doc.append([record()], lamport)).toBeNull(); // the head is full
+    peer.apply(full.update);
+    expect(stamps(doc)).toEqual(stamps(peer));
+  });
+
+  test('an append does not survive another change', () => {
+    const doc = owner();
+    doc.write([record()], [], lamport);
+    const appended = doc.append([record()], lamport)!;
+    doc.write([record()], [], lamport);
+    expect(() => appended.place()).toThrow(InvariantError);
   });
 
   test('a rewritten segment goes in the same update as its copies; with none there is a marker', () => {

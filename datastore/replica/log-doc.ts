@@ -10,8 +10,10 @@
  * Updates are applied only in order and without gaps, so Yjs never holds a pending struct (it would merge the pending blob again on every
  * arrival); the caller compares clocks before Yjs sees a byte. Deletions move no clock, therefore a transaction that deletes always appends.
  */
+import { Buffer } from 'node:buffer';
 import * as Y from 'yjs';
 import { assert } from './assert.ts';
+import { encodeAppend } from './append.ts';
 import { MalformedError } from './bytes.ts';
 import { Garbage } from './garbage.ts';
 import { LogWalk } from './log-walk.ts';
@@ -33,6 +35,13 @@ export interface Applied {
   readonly removed: StoredRecord[];
 }
 
+/** What `append` decided. */
+export interface Append {
+  readonly update: LogUpdate;
+  /** Puts it into the document. Once, and before anything else is written. */
+  place(): void;
+}
+
 /** One update of one log: it leads from one clock to the next. `lamport` is the highest counter of the log's owner in it or before. */
 export interface LogUpdate {
   readonly log: LogId;
@@ -41,6 +50,9 @@ export interface LogUpdate {
   readonly lamport: number;
   readonly update: Uint8Array;
 }
+
+/** Above this many records the copy is not worth the time that it saves. */
+const APPEND_MAX = 8;
 
 const contentOf = (struct: Y.Item): Uint8Array | null => (struct.content instanceof Y.ContentBinary ? struct.content.content : null);
 
@@ -68,6 +80,8 @@ export class LogDoc {
   readonly #arrays = new Map<unknown, Segment>();
   #head: Segment | null = null;
   #nextSegment = 0;
+  /** Yjs's clock of the last record in the head; -1: not known. */
+  #lastInHead = -1;
   #owned = false;
   #update: Uint8Array | null = null;
   #touched: Y.YEvent<never>[] = [];
@@ -117,6 +131,27 @@ export class LogDoc {
   }
 
   /**
+   * The same as `write` for a few records that the head has room for, in two steps: the update is there at once, and Yjs, which takes longer,
+   * can work while the update is on its way to the disk. Null: only `write` can do it.
+   */
+  append(records: readonly StoredRecord[], lamport: number): Append | null {
+    const head = this.#head;
+    if (head === null || this.#lastInHead < 0 || records.length === 0 || records.length > APPEND_MAX || !head.takes(records)) return null;
+    const fromClock = this.clock;
+    const toClock = fromClock + records.length;
+    const update = encodeAppend(this.client, fromClock, this.#lastInHead, records.map((record) => record.bytes));
+    const placed = { log: this.log, fromClock, toClock, lamport: Math.max(this.lamport, lamport), update };
+    return {
+      update: placed,
+      place: () => {
+        const made = this.write(records, [], lamport);
+        assert(made.fromClock === fromClock && made.toClock === toClock && made.lamport === placed.lamport, `${logName(this.log)} has not changed since the update was made`);
+        assert(Buffer.compare(made.update, update) === 0, 'an append is encoded as Yjs does it');
+      },
+    };
+  }
+
+  /**
    * Writes one transaction: appends records and deletes segments, as one V1 update. The records' `bytes` become the document's own.
    * @param lamport highest counter of the owner in it or before
    */
@@ -150,6 +185,8 @@ export class LogDoc {
     this.#update = null;
     this.#settle();
     assert(this.clock > fromClock, 'every transaction moves the clock');
+    // Whatever is deleted makes no struct: the last record is the last one.
+    if (records.length > 0) this.#lastInHead = this.clock - 1;
     this.lamport = Math.max(this.lamport, lamport);
     return { log: this.log, fromClock, toClock: this.clock, lamport: this.lamport, update };
   }

@@ -9,6 +9,8 @@ import type { Journal } from '../journal/types.ts';
 /** One journal write. */
 export interface Group {
   readonly entries: readonly Uint8Array[];
+  /** Its write has just been handed over, for the first time: what the entries do not depend on is done while the disk works. */
+  begun(): void;
   /** It is on stable storage. */
   durable(): void;
   /** After the callers have been told. */
@@ -125,6 +127,11 @@ export class Pipeline {
     if (group === null) return callers.resolve();
     this.#writing = callers;
     this.#write(group);
+    try {
+      group.begun();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #write(group: Group): void {
@@ -146,6 +153,7 @@ export class Pipeline {
   }
 
   #done(group: Group): void {
+    if (this.#failed !== null) return;
     const callers = this.#writing!;
     this.#writing = null;
     group.durable();

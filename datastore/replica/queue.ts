@@ -26,7 +26,11 @@ export interface Batch {
   readonly sent: Sent;
   /** Something has been forgotten. */
   readonly forgot: boolean;
+  /** Puts into the own log what is in the entries already. Once, before anything else is done with the log. */
+  readonly place: () => void;
 }
+
+const nothing = (): void => {};
 
 export class Queue {
   readonly #sink: RecordSink;
@@ -68,13 +72,16 @@ export class Queue {
     const sent: Sent = { updates: [], records: [] };
     let run: OwnWrite[] = [];
     let runBytes = 0;
-    const push = (log: LogDoc, rewrite: Rewrite | null, inherited: readonly Move[] = []) => {
-      const update = this.#push(log, run, rewrite, inherited);
+    let place = nothing;
+    const add = (update: LogUpdate): void => {
       sent.updates.push(update);
       sent.records.push(run.length);
       entries.push(encodeEntry({ kind: 'commit', updates: [update], revisions: run.map((w) => w.revision) }));
       run = [];
       runBytes = 0;
+    };
+    const push = (log: LogDoc, rewrite: Rewrite | null, inherited: readonly Move[] = []): void => {
+      add(this.#push(log, run, rewrite, inherited));
     };
     for (const op of ops) {
       if (op instanceof Uint8Array) {
@@ -88,8 +95,12 @@ export class Queue {
     }
     const rewrite = own === null || !forget ? null : this.#collector.due(own, run.length);
     const inherited = own === null || !forget ? [] : this.#heir.due(own);
-    if (run.length > 0 || rewrite !== null || inherited.length > 0) push(own!, rewrite, inherited);
-    return entries.length === 0 ? null : { entries, sent, forgot: rewrite !== null };
+    const appended = rewrite === null && inherited.length === 0 ? own?.append(run.map((w) => w.record), run.at(-1)?.record.lamport ?? 0) : null;
+    if (appended != null) {
+      add(appended.update);
+      place = appended.place;
+    } else if (run.length > 0 || rewrite !== null || inherited.length > 0) push(own!, rewrite, inherited);
+    return entries.length === 0 ? null : { entries, sent, forgot: rewrite !== null, place };
   }
 
   /** One Yjs transaction of the own log: new records, what is moved and forgotten, and what is copied from logs that are no more. */

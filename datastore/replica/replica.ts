@@ -534,15 +534,20 @@ export class Replica {
   #prepare(): Group | null {
     this.#logs.changed();
     const batch = this.#queue.drain(this.#own, !this.held && !this.#units.flipping);
-    const mark = this.#mark();
     if (batch === null) {
+      const mark = this.#mark();
       // Nothing is being written, so all of it is durable.
       if (mark.config !== this.#durable.config) this.#becomeDurable(mark);
       this.#heir.held(mark.vector);
       return null;
     }
+    let mark: Mark;
     return {
       entries: batch.entries,
+      begun: () => {
+        batch.place();
+        mark = this.#mark();
+      },
       durable: () => {
         this.#becomeDurable(mark);
         this.#heir.held(mark.vector);

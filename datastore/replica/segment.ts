@@ -49,6 +49,17 @@ export class Segment implements Place {
     return this.records.length >= this.#shape.segmentRecords || this.bytes >= this.#shape.segmentBytes;
   }
 
+  /** All of these can be appended, so that none has to go into the next segment. */
+  takes(records: readonly StoredRecord[]): boolean {
+    if (this.records.length + records.length > this.#shape.segmentRecords) return false;
+    let { bytes } = this;
+    for (const record of records) {
+      if (bytes >= this.#shape.segmentBytes) return false;
+      bytes += record.bytes.length;
+    }
+    return true;
+  }
+
   /** No more records are appended. */
   get sealed(): boolean {
     return this.rank >= 0;
