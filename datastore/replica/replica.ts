@@ -261,6 +261,7 @@ export class Replica {
     const own = this.#ownLog();
     const revisions = this.#applied.revisions;
     assert(this.#started && writes.length > 0, 'a started replica commits writes');
+    assert(!this.held, 'the own log is written only once it is known that the disk is no old copy');
     const lamport = this.#applied.nextLamport;
     const revision = revisions.next(lamport);
     const written = !revisions.striding && writes.some((w) => w.space === Space.client) ? revision : 0;

@@ -282,6 +282,7 @@ export class Store {
       this.replica.commitLocal([compactKeyWrite(this.keyspace.compactedRevision)]);
     }
     await this.cluster.publish();
+    this.#forgetTables();
     if (!this.alone) await this.#publishTables();
     await this.replica.flushed();
     this.#compaction.run();
@@ -292,6 +293,13 @@ export class Store {
     return this.mergeTables.publish(this.self.slot, (writes) => this.replica.commit(writes).durable);
   }
 
+  /** Not before the disk has been vouched for: if it is an old copy, others hold more of the log that this would go into. */
+  #forgetTables(): void {
+    if (!this.#started || this.readiness !== 'ready' || this.replica.held) return;
+    const slots = new Set(this.membership.configuration.members.map(({ slot }) => slot));
+    this.mergeTables.forget(slots, (writes) => this.replica.commit(writes).durable).catch(() => {});
+  }
+
   #tellMembers(): void {
     const { number, members, removed } = this.membership.configuration;
     this.replica.setMembers(
@@ -299,9 +307,7 @@ export class Store {
       number,
       removed.map((r) => r.log),
     );
-    if (this.#started && this.readiness === 'ready') {
-      this.mergeTables.forget(new Set(members.flatMap(({ slot }) => (slot === null ? [] : [slot]))), (writes) => this.replica.commit(writes).durable).catch(() => {});
-    }
+    this.#forgetTables();
     if (this.#started && !this.alone && !this.replica.revisions.striding) this.replica.stride().then(() => this.#publishTables()).catch(() => {});
   }
 
