@@ -167,13 +167,24 @@ export class Exchange {
   /**
    * More of a log whose owner was removed, from somebody who is no member: a disk that nobody has vouched for. Where that log ends is agreed
    * between the members; it waits until it is one.
+   *
+   * Not so for who has nothing yet: such disks may be all that is left of the cluster, and wait for this replica to vouch for them. Nothing was agreed with
+   * it: no log is retired before everybody's report holds all that the heir holds, and the heir holds something (`#isLowest`).
    */
   #isFenced({ sender, updates }: Frame): boolean {
-    if (this.#stability.members.length === 0 || this.#stability.isMember(sender)) return false;
+    if (this.#stability.members.length === 0 || this.#stability.isMember(sender) || this.#isEmpty()) return false;
     return updates.some(({ log, toClock }) => this.#removed.includes(log) && toClock > this.#applied.logs.clock(log));
   }
 
+  /** Nothing that another has written is here, nor was. */
+  #isEmpty(): boolean {
+    const { docs, retired } = this.#applied.logs;
+    return retired.size === 0 && [...docs.values()].every(({ log, clock }) => log === this.#log || clock === 0);
+  }
+
+  /** Who holds nothing at all is nobody's heir: those who hold nothing either would seem to hold everything. */
   #isLowest(): boolean {
+    if (this.#ports.own().clock === 0 && this.#isEmpty()) return false;
     return this.#stability.members.every(({ log }) => log !== null && log >= this.#log) && this.#stability.isMember(this.#log);
   }
 }

@@ -185,6 +185,41 @@ describe('the log of a removed member', () => {
     expect(await a.pull(doubtful)).toBe('waiting');
     expect(a.sink.get('unseen')).toBeNull();
   });
+
+  test('who has nothing yet takes it all the same: that disk may be all that is left, and waits for this one to vouch for it', async () => {
+    const { members, decree, x } = await removed();
+    const [a] = members as [SmallMember];
+    await x.write(put('unseen', '1'));
+    const doubtful = new SmallMember(logId(1, 4_000));
+    await doubtful.pull(x);
+    const joiner = new SmallMember(C);
+    const now = { number: 3, logs: [...decree.logs, C], removed: [X] };
+    for (const member of [...members, joiner]) await member.learn(now);
+    expect(await joiner.pull(doubtful)).toBe('applied');
+    // Where the log ends is agreed with it: what it has now is not lost.
+    await rounds([...members, joiner], 8);
+    for (const member of [...members, joiner]) expect([member.sink.get('unseen'), member.replica.retired.has(X), member.failures]).toEqual(['1', true, []]);
+    await x.write(put('more', '1'));
+    await doubtful.pull(x);
+    expect([await joiner.pull(doubtful), await a.pull(doubtful)]).not.toContain('applied');
+  });
+
+  test('nobody inherits who holds nothing: others that hold nothing would seem to hold all of it', async () => {
+    const [b, x] = (await cluster(B, X)) as [SmallMember, SmallMember];
+    await x.write(put('x', '1'));
+    const joiner = new SmallMember(C);
+    const decree = { number: 2, logs: [B, C], removed: [X] };
+    for (const member of [b, joiner]) await member.learn(decree);
+    for (let n = 0; n < 3; n++) {
+      joiner.reportTo(b);
+      await b.tick(2);
+    }
+    expect(b.replica.retired.has(X)).toBe(false);
+    await b.write(put('b', '1'));
+    expect(await joiner.pull(b)).toBe('applied');
+    await rounds([b, joiner], 4);
+    expect([b.replica.retired.has(X), joiner.sink.get('b')]).toEqual([true, '1']);
+  });
 });
 
 test('many incarnations, one after the other, leave nothing behind but a line each', async () => {
