@@ -61,6 +61,8 @@ export async function startReplication(settings: ReplicationSettings, host: Host
   const ready = store.readiness === 'ready';
   const joined = settings.joining || membership.number > 0;
   const state: MemberState = ready ? 'ready' : joined ? 'existing' : 'new';
+  /** What must not be under way when the store is closed. */
+  let busy: Promise<void> = Promise.resolve();
   const gossip: Gossip = new Gossip({
     clock,
     random: host.random,
@@ -72,6 +74,7 @@ export async function startReplication(settings: ReplicationSettings, host: Host
     peers: place.peers(),
     ...(settings.seeds === undefined ? {} : { seeds: settings.seeds }),
     state,
+    begin: (how) => (busy = store.becomeReady(how === 'caught up' || membership.number > 0)),
     alarm: onAlarm,
     onMember: (of, writes) => place.met(of, writes),
     heard: (hello) => place.heard(hello),
@@ -90,10 +93,8 @@ export async function startReplication(settings: ReplicationSettings, host: Host
     sendConfiguration: (to, bytes) => gossip.sendConfiguration(bytes, to),
     connectedLog: (id) => gossip.connectedLog(id),
   });
-  /** What must not be under way when the store is closed. */
-  let busy: Promise<void> = Promise.resolve();
   const serving = gossip.ready.then(async (how) => {
-    busy = ready ? place.settled() : store.becomeReady(how === 'caught up' || membership.number > 0);
+    if (ready) busy = place.settled();
     await busy;
     return how;
   });

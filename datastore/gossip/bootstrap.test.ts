@@ -94,6 +94,25 @@ describe('an empty disk', () => {
     await cluster.stop();
   });
 
+  test('nobody is told that it is ready before that is durable: whoever dies before, the others begin without it', async () => {
+    const cluster = new GossipCluster(smallReplicas, 7, 3);
+    const begun: string[] = [];
+    const begin = (how: string): Promise<void> => {
+      begun.push(how);
+      return new Promise(() => {});
+    };
+    const a = await cluster.start('m0', { state: 'new', gossip: { begin } });
+    const b = await cluster.start('m1', { state: 'new', gossip: { begin } });
+    const seen = [watch(a), watch(b)];
+    await cluster.clock.run(15_000);
+    expect(begun.length).toBeGreaterThan(0);
+    expect([...seen.map((s) => s.how), a.gossip.state, b.gossip.state]).toEqual([null, null, 'new', 'new']);
+    const c = watch(await cluster.start('m2', { state: 'new' }));
+    await cluster.clock.run(15_000);
+    expect(c.how).toBe('bootstrapped');
+    await cluster.stop();
+  });
+
   test('all new at once, whatever the order: all become ready and converge', async () => {
     for (let seed = 10; seed < 25; seed++) {
       const cluster = new GossipCluster(smallReplicas, seed, 3, { jitterMs: 300 });

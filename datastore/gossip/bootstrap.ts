@@ -6,6 +6,8 @@
  *      │ └─somebody heard is ready──► existing
  *     existing ──an answer of a ready peer applied whole, and durable──► ready
  *
+ * Nobody is told "ready" before it is durable: the others would wait for data that nobody has if this replica died before.
+ *
  * A replica with a disk of its own is ready from the start, alone or not. A one-member cluster that is new is ready at once.
  */
 import type { Logger } from '../host/log.ts';
@@ -18,22 +20,32 @@ export class Bootstrap {
   readonly #log: Logger;
   readonly #members: () => number;
   readonly #changed: (state: MemberState) => void;
+  readonly #begin: ((how: Readiness) => Promise<void>) | null;
   readonly #heard = new Map<string, MemberState>();
   #state: MemberState;
+  /** It is being made durable that this replica is ready. */
+  #beginning = false;
   #resolve!: (how: Readiness) => void;
-  /** Resolves when this replica may serve. */
+  #reject!: (error: unknown) => void;
+  /** Resolves when this replica may serve. Rejects as `begin` does. */
   readonly ready: Promise<Readiness>;
 
   /**
    * @param members how many members are configured, this one included
    * @param changed is called with each new state, before `ready` resolves
+   * @param begin makes durable that this replica is ready; null: there is nothing to be done
    */
-  constructor(state: MemberState, members: () => number, log: Logger, changed: (state: MemberState) => void) {
+  constructor(state: MemberState, members: () => number, log: Logger, changed: (state: MemberState) => void, begin: ((how: Readiness) => Promise<void>) | null = null) {
     this.#state = state;
     this.#members = members;
     this.#log = log;
     this.#changed = changed;
-    this.ready = new Promise((resolve) => (this.#resolve = resolve));
+    this.#begin = begin;
+    this.ready = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.ready.catch(() => {});
     if (state === 'ready') this.#resolve('own disk');
   }
 
@@ -59,15 +71,14 @@ export class Bootstrap {
 
   /** Everything that this peer held is on stable storage here. */
   caughtUp(name: string): void {
-    if (this.#state === 'existing' && this.#heard.get(name) === 'ready') {
+    if (this.#state === 'existing' && !this.#beginning && this.#heard.get(name) === 'ready') {
       this.#log.info('caught up with the cluster', { peer: name });
-      this.#become('ready');
-      this.#resolve('caught up');
+      this.#ready('caught up');
     }
   }
 
   #consider(): void {
-    if (this.#state !== 'new') return;
+    if (this.#state !== 'new' || this.#beginning) return;
     const states = [...this.#heard.values()];
     if (states.includes('ready')) {
       this.#log.info('the cluster has data already');
@@ -77,8 +88,17 @@ export class Bootstrap {
     if (states.includes('existing')) return;
     if ((states.length + 1) * 2 <= this.#members()) return;
     this.#log.info('bootstrapping a new cluster', { heard: [...this.#heard.keys()] });
-    this.#become('ready');
-    this.#resolve('bootstrapped');
+    this.#ready('bootstrapped');
+  }
+
+  #ready(how: Readiness): void {
+    const ready = (): void => {
+      this.#become('ready');
+      this.#resolve(how);
+    };
+    if (this.#begin === null) return ready();
+    this.#beginning = true;
+    this.#begin(how).then(ready, this.#reject);
   }
 
   #become(state: MemberState): void {
