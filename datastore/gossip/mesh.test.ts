@@ -1,7 +1,10 @@
 import { expect, test } from '@jest/globals';
 import { limits } from '../limits.ts';
+import { logId } from '../replica/types.ts';
+import type { LogId } from '../replica/types.ts';
 import { GossipCluster } from '../testing/gossip-cluster.ts';
 import { toys } from '../testing/toy-replica.ts';
+import type { MembershipPort } from './types.ts';
 
 test('three replicas converge', async () => {
   const cluster = new GossipCluster(toys, 1, 3);
@@ -50,4 +53,19 @@ test('each pair has exactly one link', async () => {
     await cluster.clock.run(1_000);
     expect(cluster.net.linksBetween('m0', 'm1')).toBe(0);
   }
+});
+
+test('the slot of a member that writes another log for now belongs to the log that it continues', async () => {
+  const cluster = new GossipCluster(toys, 40, 2);
+  const official = logId(1, 7);
+  const membership = (continues: LogId | null): MembershipPort => ({
+    doubtful: false, encoded: new Uint8Array(0), learn: () => {}, received: () => {}, join: () => Promise.reject(new Error('no')), place: () => null, continues: () => continues, refused: () => {},
+  });
+  const met: [number, LogId][] = [];
+  await cluster.start('m0', { gossip: { membership: membership(null), onMember: (slot, log) => met.push([slot, log]) } });
+  await cluster.start('m1', { gossip: { membership: membership(official) } });
+  await cluster.clock.run(3_000);
+  expect(met).toContainEqual([1, official]);
+  expect(met.every(([, log]) => log === official)).toBe(true);
+  await cluster.stop();
 });

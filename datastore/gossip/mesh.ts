@@ -44,6 +44,8 @@ export interface GossipOptions {
   readonly seeds?: () => Promise<readonly SeedAddress[]>;
   /** How this replica starts: see `bootstrap.ts`. */
   readonly state: MemberState;
+  /** Makes durable that this replica has the cluster's data, or has begun a new cluster, before anybody is told. */
+  readonly begin?: (how: Readiness) => Promise<void>;
   /** Proof of knowing the cluster's secret. */
   readonly proof?: Uint8Array;
   readonly alarm?: (alarm: GossipAlarm) => void;
@@ -53,7 +55,7 @@ export interface GossipOptions {
   readonly onReport?: (peer: string, clock: number) => void;
   /** What a peer wrote is durable here, so many seconds after it was committed there. A sample; see convergence.ts. */
   readonly onConverged?: (seconds: number) => void;
-  /** A member has been met: which log the replica of that slot writes now. */
+  /** A member has been met: whose log the slot of that replica belongs to, as it says itself. */
   readonly onMember?: (slot: number, log: LogId) => void;
   /** A peer has said, itself and on its link, what it holds. */
   readonly heard?: (hello: Hello) => void;
@@ -121,7 +123,7 @@ export class Gossip {
       this.#broadcast({ type: 'status', state });
       // What it holds counts from now on: others may wait for it to vouch for their disks.
       if (state === 'ready') this.#broadcast({ type: 'report', report: this.#replica.report() });
-    });
+    }, options.begin ?? null);
     this.#admission = new Admission({
       clock: this.#clock,
       log: this.#log,
@@ -366,7 +368,8 @@ export class Gossip {
     if (peer.log !== hello.log) peer.ackedClock = 0;
     peer.log = hello.log;
     peer.stats.state = hello.state;
-    this.#options.onMember?.(hello.slot, hello.log);
+    // Its place is the log's that it continues: what it writes meanwhile gets that place by consent only.
+    this.#options.onMember?.(hello.slot, hello.continues ?? hello.log);
     const waiting = new WaitingRoom(
       this.#clock,
       (frame) => this.#intake.take(peer, session, frame) !== 'waiting',
