@@ -41,7 +41,7 @@ function path(times: readonly number[], line: Line, x: (t: number) => number, y:
 }
 
 function panel(index: number, title: string, unit: string, times: readonly number[], lines: readonly Line[], marks: readonly Mark[], end: number): string {
-  const top = 30 + index * (PANEL + GAP);
+  const top = 48 + index * (PANEL + GAP);
   const most = niceCeiling(Math.max(...lines.flatMap((line) => line.values.map((value) => value ?? 0)), 1e-3));
   const x = (t: number): number => LEFT + (t / end) * (WIDTH - LEFT - RIGHT);
   const y = (v: number): number => top + PANEL - (v / most) * PANEL;
@@ -78,6 +78,6 @@ export function graph(title: string, samples: readonly Sample[], marks: readonly
       { name: 'p99', values: samples.map(({ writes }) => (writes.writes === 0 ? undefined : writes.write_ms_p99)) },
     ], marks, end),
   ];
-  const height = 30 + panels.length * (PANEL + GAP);
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="11">\n<rect width="100%" height="100%" fill="white"/>\n<text x="${WIDTH / 2}" y="12" text-anchor="middle" font-size="13">${title}</text>\n${panels.join('\n')}\n</svg>\n`;
+  const height = 48 + panels.length * (PANEL + GAP);
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="11">\n<rect width="100%" height="100%" fill="white"/>\n<text x="${WIDTH / 2}" y="18" text-anchor="middle" font-size="13">${title}</text>\n${panels.join('\n')}\n</svg>\n`;
 }
