@@ -54,7 +54,7 @@ export class Exchange {
     // After learning of a removal: what that member held may still come through others (REPLICATION.md, rule 12).
     if (this.#removed.includes(frame.sender)) return 'known';
     for (const report of frame.reports) this.reported(report);
-    if (this.#units.flipping || this.#repairing > 0 || this.#isFenced(frame)) return 'waiting';
+    if (this.#units.closed || this.#repairing > 0 || this.#isFenced(frame)) return 'waiting';
     // Anti-entropy brings what the sender knows of logs that are no more.
     if (frame.newest > logs.retired.newest) return 'gap';
     const updates = logs.admit(frame, own);

@@ -2,7 +2,7 @@
  * How a unit (unit.ts) gets in: its pieces are looked into, put on stable storage, and then become part of the state in steps, between which
  * other work goes on. Units are taken one after the other. What this replica retires by itself is a unit, too.
  */
-import type { Clock } from '../host/host.ts';
+import type { Clock, Timer } from '../host/host.ts';
 import { limits } from '../limits.ts';
 import type { Applied } from './applied.ts';
 import type { Entry } from './entry.ts';
@@ -51,6 +51,8 @@ export class UnitIntake {
   readonly #applied: Applied;
   readonly #ports: UnitPorts;
   #flip: Flip | null = null;
+  /** A unit waits for everything decided to be durable; its end, or that of the time it may hold others up. */
+  #quiet: { readonly promise: Promise<void>; readonly resolve: () => void; readonly timer: Timer } | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(applied: Applied, ports: UnitPorts) {
@@ -63,9 +65,14 @@ export class UnitIntake {
     return this.#flip !== null;
   }
 
-  /** Null; or, while a unit is being integrated, its end. */
+  /** Nothing new is to be decided, as far as it can wait: a unit is being integrated, or about to be. */
+  get closed(): boolean {
+    return this.#flip !== null || this.#quiet !== null;
+  }
+
+  /** Null; or, while nothing new is to be decided, the end of that. */
   get settled(): Promise<void> | null {
-    return this.#flip?.done.promise ?? null;
+    return this.#flip?.done.promise ?? this.#quiet?.promise ?? null;
   }
 
   /**
@@ -81,9 +88,13 @@ export class UnitIntake {
     return this.#next(async () => {
       // Parts of a unit that a crash has ended may be in the journal: they do not belong to this one.
       await this.#ports.submit({ kind: 'part', first: true, updates: [] });
-      while (this.#ports.busy()) await this.#ports.flushed();
-      const retired = which();
-      if (retired.size > 0) await this.#begin({ updates: [], retired, replaced: new Set() });
+      try {
+        while (this.#ports.busy()) await this.#hush();
+        const retired = which();
+        if (retired.size > 0) await this.#begin({ updates: [], retired, replaced: new Set() });
+      } finally {
+        this.#loud();
+      }
     });
   }
 
@@ -127,12 +138,16 @@ export class UnitIntake {
     for (const check of admitted.checks) for (const _ of check) await pause();
     await this.#stage(admitted.updates);
     // Own records that are decided must be in their document, and durable, before anything of the unit: they have not seen it.
-    while (busy()) await flushed();
-    const { docs } = this.#applied.logs;
-    const end = (of: LogId): number => admitted.updates.reduce((clock, { log, toClock }) => (log === of ? Math.max(clock, toClock) : clock), 0);
-    // The owner has written more meanwhile: another time.
-    if ([...admitted.replaced].some((log) => docs.get(log)?.clock !== end(log))) return;
-    await this.#begin(admitted);
+    try {
+      while (busy()) await this.#hush();
+      const { docs } = this.#applied.logs;
+      const end = (of: LogId): number => admitted.updates.reduce((clock, { log, toClock }) => (log === of ? Math.max(clock, toClock) : clock), 0);
+      // The owner has written more meanwhile: another time.
+      if ([...admitted.replaced].some((log) => docs.get(log)?.clock !== end(log))) return;
+      await this.#begin(admitted);
+    } finally {
+      this.#loud();
+    }
     await flushed();
     for (const log of admitted.replaced) this.#ports.mended(log);
   }
@@ -153,6 +168,25 @@ export class UnitIntake {
     }
   }
 
+  /**
+   * Resolves when what has been decided so far is durable. Where writes never pause there is always something more, so until `#loud` new ones wait; but only
+   * for a time: on a full disk this may take long, and whoever wants to write is to be told of that.
+   */
+  #hush(): Promise<void> {
+    if (this.#quiet === null) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#quiet = { promise, resolve, timer: this.#ports.clock.after(limits.unit_quiet_ms, () => this.#loud()) };
+    }
+    return this.#ports.flushed();
+  }
+
+  #loud(): void {
+    const quiet = this.#quiet;
+    this.#quiet = null;
+    quiet?.timer.cancel();
+    quiet?.resolve();
+  }
+
   /** Resolves when the unit has been integrated; it is not durable then. */
   #begin(unit: Unit): Promise<void> {
     const { clock, sink } = this.#ports;
@@ -160,6 +194,7 @@ export class UnitIntake {
     const flip: Flip = { steps: integrateUnit(this.#applied.logs, sink, unit, (record) => this.#applied.give(record)), unit, done: Promise.withResolvers() };
     flip.done.promise.catch(() => {}); // nobody has to wait for it
     this.#flip = flip;
+    this.#loud();
     const go = (): void => {
       if (this.#flip !== flip) return;
       const until = clock.monotonicMs() + limits.slice_ms;

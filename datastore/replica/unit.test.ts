@@ -153,4 +153,34 @@ describe('a unit', () => {
     const again = make(1, b.journal.durable);
     expect(again.sink.trace).toEqual(b.sink.trace);
   });
+
+  test('gets its turn also where writes never pause', async () => {
+    const a = make(0);
+    await fill(a, 0, 100);
+    const b = make(1);
+    await b.clock.settle();
+    let writes = 0;
+    let over = false;
+    // As the engine does it: what is decided while one journal write is under way begins the next at once.
+    const writer = async (): Promise<void> => {
+      while (!over) {
+        for (let settled = b.replica.settled(); settled !== null; settled = b.replica.settled()) await settled;
+        writes++;
+        await b.replica.commit([put(`mine${writes % 5}`, `${writes}`)]).durable;
+      }
+    };
+    const writers = [writer(), Promise.resolve().then(() => b.clock.turns(1)).then(writer)];
+    let result = '';
+    void b.replica.integrateUnit(await pieces(a, b, 300)).then((outcome) => (result = outcome));
+    for (let i = 0; i < 2_000 && result === ''; i++) await b.clock.turns(1);
+    expect(result).toBe('applied');
+    const during = writes;
+    for (let i = 0; i < 50; i++) await b.clock.turns(1);
+    expect(writes).toBeGreaterThan(during);
+    over = true;
+    await b.clock.settle();
+    await Promise.all(writers);
+    expect(b.sink.get('own0')).toBe(a.sink.get('own0'));
+    expect(b.failures).toEqual([]);
+  });
 });
