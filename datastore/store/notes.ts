@@ -10,7 +10,7 @@ interface Noting {
 }
 
 /** Every name there is. A journal may hold notes of any of them, and the worker must take them all. */
-export const noteNames = ['lease', 'readiness', 'membership'] as const;
+export const noteNames = ['lease', 'readiness', 'membership', 'compaction'] as const;
 export type NoteName = (typeof noteNames)[number];
 
 export class Notes {

@@ -171,7 +171,10 @@ export class Store {
       get compactedRevision() { return keyspace.compactedRevision; },
       revisionBefore: (count) => keyspace.revisionBefore(count),
       compactTo: (revision) => this.#compactTo(revision),
-    }, options.autoCompaction, (error) => log.warn('compaction failed', { error }));
+    }, options.autoCompaction, {
+      load: () => machine.notes.get('compaction'),
+      save: (body) => machine.notes.put('compaction', body),
+    }, (error) => log.warn('compaction failed', { error }));
   }
 
   /** Recovery is over. Called by `openStore`. */
