@@ -1,5 +1,7 @@
 /** What the peers get of each other when links are slow, late or missing. In virtual time. */
 import { describe, expect, test } from '@jest/globals';
+import { silent } from '../host/log.ts';
+import type { Logger } from '../host/log.ts';
 import { limits } from '../limits.ts';
 import { GossipCluster } from '../testing/gossip-cluster.ts';
 import { smallReplicas } from '../testing/small-replica.ts';
@@ -24,6 +26,20 @@ test('what peers held of an earlier log of this replica is not counted as held o
   cluster.net.heal('m0', 'm1');
   gossip.reconnect();
   await cluster.clock.until(() => gossip.holders(clock) === 1, 30_000);
+  await cluster.stop();
+});
+
+test('a replica that goes on in another log says so to its peers before it sends anything of it', async () => {
+  const warnings: string[] = [];
+  const log: Logger = { ...silent, warn: (message) => void warnings.push(message), with: () => log };
+  const cluster = new GossipCluster(smallReplicas, 7, 2);
+  const a = await cluster.start('m0');
+  const b = await cluster.start('m1', { log });
+  await cluster.clock.run(1_000);
+  await cluster.clock.wait(a.replica.replica.reincarnate(78), 1_000);
+  a.replica.put('new', 'y');
+  await cluster.clock.until(() => b.replica.state()['new'] === 'y', 5_000);
+  expect(warnings).toEqual([]);
   await cluster.stop();
 });
 

@@ -74,6 +74,8 @@ export class Gossip {
   /** Links whose other end has not been accepted, with the peer that was dialled, if one was. */
   readonly #greeting = new Map<Session, Peer | null>();
   readonly #unacked = new Unacked();
+  /** The own log whose frames are pushed. */
+  #pushedLog: LogId;
   /** The own log that the peers' acknowledgements are of. */
   #ackedLog: LogId | null = null;
   readonly #batcher: Batcher;
@@ -96,6 +98,7 @@ export class Gossip {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#replica = options.replica;
+    this.#pushedLog = options.replica.log;
     this.#run = Buffer.from(options.random.bytes(16)).toString('hex');
     this.#startedWallMs = Math.max(0, Math.floor(options.clock.wallMs()));
     this.#batcher = new Batcher(this.#clock, (batch) => {
@@ -305,6 +308,11 @@ export class Gossip {
   }
 
   #ownFrame(frame: OwnFrame): void {
+    // The links' hellos named the log before: what comes next is not theirs. Whoever is dialled anew asks for it.
+    if (this.#pushedLog !== this.#replica.log) {
+      this.#pushedLog = this.#replica.log;
+      this.reconnect();
+    }
     this.#sameLog();
     this.#unacked.add(frame.clock, frame.records, frame.bytes.length, this.#clock.monotonicMs());
     // It carries this replica's report.
