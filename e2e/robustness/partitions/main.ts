@@ -7,7 +7,7 @@
  * same bytes; each key is what the acknowledged write with the highest stamp made it; every watcher has seen everything once; nobody was refused while cut off;
  * memory is bounded. The seed repeats what is asked and what is done to links and processes, not how the machine schedules it.
  */
-import { writeFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RangeResponse } from '../../../datastore/api/generated/etcdserverpb/rpc.ts';
@@ -44,6 +44,9 @@ const CONVERGE_MS = 180_000;
 /** A few megabytes of data, and a store that starts at some 120 MiB. */
 const MEMORY_MAX_MIB = 600;
 
+/** Written down while all runs, to see afterwards what grew (EDGESTORE_E2E_KEEP=1 keeps the folder). */
+const SAMPLED = /^(nodejs_heap_size_used|nodejs_external|process_resident|nodejs_eventloop_lag_(max|p99)|edgestore_(peer_connected|replication_unacked_ops|replication_lag|single_copy|gc_frontier|tombstones|disk_bytes|peer_overflows|antientropy|full_sync|deltas_gap|digest)|etcd_debugging_mvcc_(current|pending|slow|compact|keys))/;
+
 const started = Date.now();
 const seconds = (): number => (Date.now() - started) / 1_000;
 console.log(`partitions: ${count} replicas, ${values.seconds} s, seed ${seed}`);
@@ -68,7 +71,9 @@ const watchers = sites.flatMap((site) => [
   new Watcher(site, '/shared/', '/shared0', false, ledger),
 ]);
 
-const valuesOf = (answer: RangeResponse): Map<string, string> => new Map(answer.kvs.map((kv) => [kv.key.toString(), kv.value.toString()]));
+/** Each replica's own: it says what is compacted there. */
+const LOCAL_KEY = 'compact_rev_key';
+const valuesOf = (answer: RangeResponse): Map<string, string> => new Map(answer.kvs.filter((kv) => kv.key.toString() !== LOCAL_KEY).map((kv) => [kv.key.toString(), kv.value.toString()]));
 const ranged = async (site: Site): Promise<RangeResponse> => {
   if (site.rpc === null) throw new Error(`${site.name} does not run`);
   return site.rpc.range(EVERYTHING.key, EVERYTHING.end);
@@ -97,6 +102,7 @@ async function look(): Promise<void> {
     try {
       peak_mib = Math.max(peak_mib, site.memory().peak);
       buffered_bytes = Math.max(buffered_bytes, ...(await site.metric('edgestore_peer_buffered_bytes')));
+      appendFileSync(dir.join('samples.jsonl'), `${JSON.stringify({ s: Math.round(seconds()), site: site.name, ...site.memory(), ...(await site.metrics(SAMPLED)) })}\n`);
     } catch {
       // It has just been killed.
     }
@@ -132,15 +138,26 @@ await sleep(2_000);
 writing = false;
 await Promise.all(running.slice(0, clients.length));
 
+/** How one replica differs from the first, in a few words; null: not at all. */
+function difference(first: Map<string, string>, other: Map<string, string>): string | null {
+  const keys = [...new Set([...first.keys(), ...other.keys()])].filter((key) => first.get(key) !== other.get(key));
+  const brief = (value: string | undefined): string => (value === undefined ? 'nothing' : value.slice(0, 20));
+  return keys.length === 0 ? null : `${keys.length} keys: ${keys.slice(0, 3).map((key) => `${key} is ${brief(other.get(key))}, at n0 ${brief(first.get(key))}`).join('; ')}`;
+}
+
 /** All replicas' answers, once they are equal; null: they never were. */
 async function converged(): Promise<RangeResponse[] | null> {
-  while (Date.now() - healed < CONVERGE_MS) {
+  for (;;) {
     const answers = await Promise.all(sites.map(ranged));
-    const texts = answers.map((answer) => JSON.stringify([...valuesOf(answer)]));
-    if (texts.every((text) => text === texts[0])) return answers;
+    const [first, ...others] = answers.map(valuesOf);
+    const differences = others.map((other) => difference(first!, other));
+    if (differences.every((each) => each === null)) return answers;
+    if (Date.now() - healed > CONVERGE_MS) {
+      for (const [i, each] of differences.entries()) if (each !== null) console.log(`n${i + 1} differs from n0 in ${each}`);
+      return null;
+    }
     await sleep(100);
   }
-  return null;
 }
 
 const answers = await converged();
@@ -150,7 +167,6 @@ const lost: string[] = [];
 for (const [i, answer] of (answers ?? []).entries()) {
   const found = valuesOf(answer);
   for (const key of new Set([...ledger.keys, ...found.keys()])) {
-    if (key.startsWith('compact_rev_key')) continue;
     const wrong = ledger.check(key, found.get(key) ?? null);
     if (wrong === null) continue;
     lost.push(wrong);

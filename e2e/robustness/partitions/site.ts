@@ -85,6 +85,12 @@ export class Site {
     return text.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `)).map((line) => Number(line.slice(line.lastIndexOf(' ') + 1)));
   }
 
+  /** All samples of the metrics whose names match. */
+  async metrics(names: RegExp): Promise<Record<string, number>> {
+    const text = await (await fetch(`${this.endpoint}/metrics`)).text();
+    return Object.fromEntries(text.split('\n').filter((line) => names.test(line)).map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]));
+  }
+
   /** Resident memory, and the most of it so far, in MiB. */
   memory(): { readonly now: number; readonly peak: number } {
     const status = readFileSync(`/proc/${this.#program.pid}/status`, 'utf8');
