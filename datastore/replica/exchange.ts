@@ -4,7 +4,7 @@ import { limits } from '../limits.ts';
 import { Answer } from './answer.ts';
 import type { Applied } from './applied.ts';
 import type { Entry } from './entry.ts';
-import { encodeFrame, FrameKind } from './frame.ts';
+import { DOUBTFUL, encodeFrame, FrameKind } from './frame.ts';
 import type { Frame, Report } from './frame.ts';
 import type { Heir } from './heir.ts';
 import type { LogDoc } from './log-doc.ts';
@@ -21,6 +21,8 @@ export interface ExchangePorts {
   readonly clock: Clock;
   own(): LogDoc;
   durable(): Standing & { readonly number: number };
+  /** Nobody has vouched for this disk yet. */
+  held(): boolean;
   submit(entry: Entry): Promise<void>;
   flushed(): Promise<void>;
   /** Something is to be written that nobody waits for. */
@@ -73,6 +75,7 @@ export class Exchange {
   }
 
   reported(report: Report): void {
+    if (report.config === DOUBTFUL) return;
     if (report.log === this.#log || this.#removed.includes(report.log) || this.#applied.logs.retired.has(report.log)) return;
     this.#stability.report(report);
   }
@@ -87,7 +90,7 @@ export class Exchange {
 
   report(): Report {
     const { number, config, newest, vector } = this.#ports.durable();
-    return { log: this.#log, number, config, newest, held: vector };
+    return { log: this.#log, number, config: this.#ports.held() ? DOUBTFUL : config, newest, held: vector };
   }
 
   reportFrame(): Uint8Array {

@@ -14,7 +14,7 @@
  *     varuint  digests of the logs at `dependencies`, in a repair; each: u8 u32 log, varuint digest
  *     varuint  reports
  *       u8 u32   log of the member
- *       varuint  number, configuration of the membership that it knows, `at` of the newest retirement that it knows
+ *       varuint  number, configuration of the membership that it knows (or DOUBTFUL), `at` of the newest retirement that it knows
  *       vector   what it holds durably
  *     u32      CRC-32 of everything before: most bit flips in an update pass Yjs unnoticed
  *
@@ -35,6 +35,13 @@ import type { Vector } from './vector.ts';
 export const FRAME_VERSION = 1;
 export const FrameKind = { push: 0, antiEntropy: 1, repair: 2 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
+
+/**
+ * In place of the configuration's number: nobody has vouched for this disk yet. It may be a copy of one that is elsewhere, or older than that was. Others
+ * vouch for their own disks by it, but it counts for nothing that they forget by, or take to be in safety: the real one may not have it. (An earlier version
+ * takes it for a configuration that it does not know, and forgets nothing meanwhile.)
+ */
+export const DOUBTFUL = 2 ** 32 - 1;
 
 /**
  * What a member says it durably holds. `number` grows; `config` is the number of the newest membership configuration it knows, `newest` the

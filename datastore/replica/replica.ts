@@ -94,8 +94,7 @@ export class Replica {
   readonly #applied: Applied;
   readonly #units: UnitIntake;
   readonly #exchange: Exchange;
-  /** True: the own log is not to move by itself, for it is not known yet whether the disk is an old copy. */
-  held = false;
+  #held = false;
   /** Has there ever been a log of that slot? */
   readonly #heard = (slot: number): boolean => {
     for (const log of this.#logs.docs.keys()) if (slotOf(log) === slot) return true;
@@ -140,6 +139,7 @@ export class Replica {
       clock,
       own: () => this.#ownLog(),
       durable: () => this.#durable,
+      held: () => this.held,
       submit: (entry) => this.#submit(entry),
       flushed: () => this.flushed(),
       wake: () => void this.#pipeline.submit(),
@@ -241,6 +241,17 @@ export class Replica {
   /** False: refuse new client writes with `errNoSpace`. What is decided already waits and is written later. */
   get writable(): boolean {
     return this.#pipeline.writable;
+  }
+
+  /** True: the own log does not move, and what this replica reports counts for little, for it is not known yet whether the disk is an old copy. */
+  get held(): boolean {
+    return this.#held;
+  }
+
+  set held(held: boolean) {
+    if (held === this.#held) return;
+    this.#held = held;
+    for (const fn of this.#news) fn();
   }
 
   /** Everything applied so far is durable. */
@@ -453,7 +464,7 @@ export class Replica {
     return this.#mended;
   }
 
-  /** Calls `fn` when what this replica reports of itself, besides clocks, has changed: the configuration or the retirements that it knows. */
+  /** Calls `fn` when what this replica reports of itself, besides clocks, has changed: the configuration or the retirements that it knows, or whether that counts. */
   onNews(fn: () => void): () => void {
     this.#news.add(fn);
     return () => void this.#news.delete(fn);
