@@ -1,4 +1,12 @@
-/** Who this replica is: what its disk says; or, if that is empty, what it was told and what the cluster answers. */
+/**
+ * Who this replica is: what its disk says; or, if that is empty, what it was told and what the cluster answers.
+ *
+ * The incarnation with which it asks for a place is on its disk before anybody hears of it, as an empty file `asked-<incarnation>`. A replica that dies between
+ * the answer and its first entry asks with the same one again and finds its place. If it drew another each time, its place would be counted in every
+ * majority and belong to a log that nobody is ever going to write.
+ */
+import { join } from 'node:path';
+import { mark } from './aside.ts';
 import { memberId } from './config/cluster.ts';
 import { withInitialCluster } from './config/settings.ts';
 import type { Settings } from './config/settings.ts';
@@ -21,6 +29,26 @@ type Net = Pick<Host, 'net' | 'clock'>;
 
 /** How many are asked for a place at a time. */
 const ASKED_MAX = 64;
+
+const ASKED = /^asked-([0-9a-f]{8})$/;
+
+const asked = async ({ disk }: Host, dataDir: string): Promise<string[]> => (await disk.list(dataDir)).filter((name) => ASKED.test(name)).sort();
+
+/** The incarnation with which a place is asked for, durably. */
+async function incarnationToAsk(host: Host, dataDir: string): Promise<number> {
+  const [known] = await asked(host, dataDir);
+  if (known !== undefined) return Number.parseInt(ASKED.exec(known)![1]!, 16);
+  const incarnation = host.random.uint32();
+  await mark(host.disk, dataDir, `asked-${incarnation.toString(16).padStart(8, '0')}`);
+  return incarnation;
+}
+
+/** It has its identity, or the one that it asked with is of no use. */
+async function forgetAsked(host: Host, dataDir: string): Promise<void> {
+  const names = await asked(host, dataDir);
+  for (const name of names) await host.disk.remove(join(dataDir, name));
+  if (names.length > 0) await host.disk.syncDir(dataDir);
+}
 
 const hexId = (id: bigint): string => id.toString(16);
 
@@ -63,7 +91,8 @@ export function identify(given: Settings, host: Host, log: Logger, discovery: Di
   return async (saved, recovered) => {
     // What the disk says needs no DNS.
     const settings = discovery !== null && given.discovery.first && saved === null ? await withFirstReplicas(given, host, log, discovery) : given;
-    const incarnation = recovered === null ? host.random.uint32() : incarnationOf(recovered);
+    if (recovered !== null) await forgetAsked(host, settings.dataDir);
+    const incarnation = recovered === null ? 0 : incarnationOf(recovered);
     if (recovered !== null && settings.slotGiven && slotOf(recovered) !== settings.slot) {
       throw new ConfigError(`the data folder belongs to slot ${slotOf(recovered)}, this replica is told to be slot ${settings.slot}`);
     }
@@ -76,16 +105,17 @@ export function identify(given: Settings, host: Host, log: Logger, discovery: Di
     if (recovered !== null) return { self: selfOf(settings, fresh, slotOf(recovered)), membership: { ...fresh, configuration: bind(fresh.configuration, slotOf(recovered), recovered) ?? fresh.configuration }, incarnation };
     const urls = settings.initialCluster.filter((member) => member.name !== settings.name).flatMap((member) => member.peerUrls);
     const whom = async (): Promise<readonly Candidate[]> => [...urls.map((url) => ({ url, address: null })), ...(await discovery?.find() ?? [])];
-    const found = urls.length === 0 && discovery === null ? null : await place(settings, host, log, whom, incarnation);
-    if (found === null || (found.answer.result === 'bootstrap' && !settings.joining)) return { self: selfOf(settings, fresh, settings.slot), membership: fresh, incarnation: found?.incarnation ?? incarnation };
+    if (urls.length === 0 && discovery === null) return { self: selfOf(settings, fresh, settings.slot), membership: fresh, incarnation: host.random.uint32() };
+    const found = await place(settings, host, log, whom);
+    if (found.answer === null || (found.answer.result === 'bootstrap' && !settings.joining)) return { self: selfOf(settings, fresh, settings.slot), membership: fresh, incarnation: found.incarnation };
     const { answer } = found;
     const membership: SavedMembership = { clusterId: answer.clusterId, id: answer.id, configuration: answer.configuration ?? fresh.configuration, vote: null };
     return { self: selfOf(settings, membership, answer.slot), membership, incarnation: found.incarnation };
   };
 }
 
-/** Asks the members for a place until one has an answer. null: nobody is there, and it need not be waited for. */
-async function place(settings: Settings, host: Host, log: Logger, whom: () => Promise<readonly Candidate[]>, first: number): Promise<{ answer: JoinAnswer; incarnation: number } | null> {
+/** Asks the members for a place until one has an answer. `answer` null: nobody is there, and it need not be waited for. */
+async function place(settings: Settings, host: Host, log: Logger, whom: () => Promise<readonly Candidate[]>): Promise<{ answer: JoinAnswer | null; incarnation: number }> {
   const request = (incarnation: number): Uint8Array => encodeJoin({
     token: settings.initialClusterToken,
     clusterId: settings.joining ? '' : hexId(settings.clusterId),
@@ -97,7 +127,7 @@ async function place(settings: Settings, host: Host, log: Logger, whom: () => Pr
     earlier: [],
   });
   let told = '';
-  let incarnation = first;
+  let incarnation = await incarnationToAsk(host, settings.dataDir);
   for (;;) {
     const asked = request(incarnation);
     const answers = await Promise.all((await whom()).slice(0, ASKED_MAX).map((candidate) => ask(host, candidate, asked)));
@@ -107,9 +137,12 @@ async function place(settings: Settings, host: Host, log: Logger, whom: () => Pr
     const found = said('joined') ?? said('bootstrap');
     if (found !== undefined) return { answer: found, incarnation };
     // It had a place, the answer was lost, and it was away for so long that the place was taken from it.
-    if (said('spent') !== undefined) incarnation = host.random.uint32();
+    if (said('spent') !== undefined) {
+      await forgetAsked(host, settings.dataDir);
+      incarnation = await incarnationToAsk(host, settings.dataDir);
+    }
     const retry = said('retry') ?? said('spent');
-    if (retry === undefined && !settings.joining) return null;
+    if (retry === undefined && !settings.joining) return { answer: null, incarnation };
     const why = retry?.reason ?? (answers.map((a) => (a instanceof Error ? a.message : '')).join('; ') || 'nobody to ask is known');
     if (why !== told) log.warn('no place in the cluster yet; asking again', { why });
     told = why;
