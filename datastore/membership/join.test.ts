@@ -61,3 +61,19 @@ test('a founder whose log was not known when another was given a place: it says 
   expect(membership.number).toBe(2);
   membership.stop();
 });
+
+test('a log that is retired between the question and the vote gets no place: nobody would take anything of it', async () => {
+  const clock = new SimClock();
+  let configuration = firstConfiguration([member(0)]);
+  configuration = bind(configuration, 0, logId(0, 7)) ?? configuration;
+  configuration = { ...configuration, number: 1 };
+  const retired = new Set<number>();
+  const membership = new Membership({ clusterId: 'c1', id: 1n, configuration, vote: null }, {
+    clock, random: new SimRandom(1), log: silent, token: 'secret', note: () => Promise.resolve(), ownLog: () => logId(0, 7), heldLogs: () => [], isRetired: (log) => retired.has(log), isRetiredEverywhere: () => false,
+  });
+  membership.ready = true;
+  const answer = membership.join(encodeJoin(request(8)));
+  retired.add(logId(1, 8));
+  expect(decodeJoined(await clock.wait(answer, 60_000)).result).toBe('retry');
+  expect(decodeJoined(await clock.wait(membership.join(encodeJoin(request(8))), 60_000)).result).toBe('spent');
+});

@@ -13,7 +13,7 @@ import { Agreement, readBallot, writeBallot } from './agreement.ts';
 import type { Vote } from './agreement.ts';
 import { decodeConfiguration, decodeJoin, encodeConfiguration, encodeJoined, readText, writeText } from './codec.ts';
 import type { JoinAnswer, JoinRequest, JoinResult } from './codec.ts';
-import { bind, isRemoved, joining, placeOf, removing, settle, voters, withoutRetired, withRemoved } from './configuration.ts';
+import { bind, isRemoved, joining, memberOf, placeOf, removing, settle, voters, withoutRetired, withRemoved } from './configuration.ts';
 import type { Change, Configuration, ConfiguredMember } from './configuration.ts';
 
 /** What the disk keeps of the membership. */
@@ -188,6 +188,9 @@ export class Membership {
     return this.#agreement.propose((from) => {
       const made = change(from);
       if (made === null) return null;
+      // It may have been removed, retired and taken from the list since it was asked for: nobody would take anything of it.
+      const spent = made.members.find(({ log }) => log !== null && memberOf(from, log) === undefined && this.#ports.isRetired(log));
+      if (spent !== undefined) throw errUnavailable(`${logName(spent.log!)} is retired: it cannot come back under that name`);
       return withoutRetired(withRemoved(made, this.#orphans(made)), (log) => this.#ports.isRetiredEverywhere(log));
     }, withinMs);
   }
