@@ -286,6 +286,7 @@ export class SimNode {
     };
     if (code === 'EIO' || code === 'ENOSPC' || code === 'ECRASHED') {
       trace.say(this.host, `the program ends: ${String(code)}`);
+      this.#world.endedBy(error);
       ends();
       clock.after(1, () => this.#die(process, this.#random.chance(0.3) ? 'power' : 'process'));
       return;
@@ -364,6 +365,8 @@ export class SimNode {
     }, fatal);
     if (process.dead) return;
     this.#recognise(store);
+    world.learned(store.membership.configuration);
+    store.membership.onChange((configuration) => world.learned(configuration));
     process.observer = new Observer(store, {
       name: this.host, registry: world.registry, history: this.history, disk: this.disk, random: this.#random.fork(`checks ${process.number}`), figures: world.figures,
       localKeys: world.options.localKeys,

@@ -35,6 +35,7 @@ export interface RunResult {
 /** Leases of the clients are at most this long; a lease whose keeper is gone waits for others to take it over. */
 const LEASES_END_MS = 60_000;
 const CONVERGE_MS = 120_000;
+const WATCHED_MS = 5_000;
 const SETTLE_MS = 15_000;
 
 export async function runSeed(seed: number, { plant = nothing, print, figures = new Figures() }: RunOptions = {}): Promise<RunResult> {
@@ -79,16 +80,17 @@ async function live(world: World): Promise<void> {
   for (const node of [...world.nodes]) node.start();
   world.trace.say('run', 'quiescence');
   await quiet(world);
-  checkEnd(world, watchers);
+  await checkEnd(world, watchers);
   await world.pass(SETTLE_MS);
   // Nobody renews a lease any more.
-  const leased = (): boolean => world.nodes.some((node) => node.process!.store!.leases.list().length > 0);
-  await world.until(() => !leased(), LEASES_END_MS, () => `leases that nobody renews: ${world.nodes.map((node) => `${node.name} ${node.process!.store!.leases.list().join()}`).join('; ')}`);
+  // One that sets its disk aside meanwhile is none the wiser before it serves again.
+  const leased = (): boolean => world.nodes.some((node) => !node.serving || node.process!.store!.leases.list().length > 0);
+  await world.until(() => !leased(), LEASES_END_MS, () => `leases that nobody renews: ${world.nodes.map((node) => `${node.name} ${node.serving ? node.process!.store!.leases.list().join() : 'does not serve'}`).join('; ')}`);
   await quiet(world);
   checkLeases(world);
   await quiet(world);
   checkAll(world);
-  checkEnd(world, watchers);
+  await checkEnd(world, watchers);
   await checkDigests(world);
 }
 
@@ -119,7 +121,7 @@ async function quiet(world: World): Promise<void> {
 }
 
 /** Nothing that was promised is missing anywhere; watchers know everything. */
-function checkEnd(world: World, watchers: readonly WatchClient[]): void {
+async function checkEnd(world: World, watchers: readonly WatchClient[]): Promise<void> {
   checkAll(world);
   const held = world.nodes[0]!.process!.store!.replica.counters();
   const aside = new Set(world.nodes.flatMap((node) => [...node.asideLogs]));
@@ -132,6 +134,9 @@ function checkEnd(world: World, watchers: readonly WatchClient[]): void {
       checkOffered(world, record, records.slice(i + 1));
     }
   }
+  // A watch that resumes from long ago is told in pieces, a turn of the loop each: it is not at its end when it has been created.
+  for (const watcher of watchers) watcher.reconnect();
+  await world.until(() => watchers.every((watcher) => watcher.complete), WATCHED_MS, () => watchers.filter((watcher) => !watcher.complete).map((watcher) => watcher.missing).join('; '));
   for (const watcher of watchers) watcher.checkComplete();
 }
 

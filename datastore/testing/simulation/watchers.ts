@@ -62,20 +62,34 @@ export class WatchClient {
     });
   }
 
-  /** It has been told of everything that its replica shows, and believes what a fresh list says. */
+  /** Nothing disturbs any more: who has no watch opens one, where he was if that serves. */
+  reconnect(): void {
+    if (this.#stream !== null) return;
+    const node = this.#node === null || !this.#node.serving ? this.#world.nodes[0]! : this.#node;
+    if (this.#issuer !== node) this.#next = 0;
+    // Compacted meanwhile: it lists.
+    for (let tries = 0; this.#stream === null && tries < 2; tries++) this.#connect(node);
+  }
+
+  /** It has been told of everything that its replica shows. One that does not read gets nothing. */
+  get complete(): boolean {
+    // Its replica told it to list, or ended, while it was waited for.
+    this.reconnect();
+    return this.#stream !== null && (this.#slow || this.#expected(this.#next).length === 0);
+  }
+
+  /** What it lacks. */
+  get missing(): string {
+    if (this.#stream === null) return `${this.name} cannot watch ${this.#node!.name}`;
+    return `${this.name} at ${this.#node!.name} was never told of ${describe(this.#expected(this.#next)[0]!)}; it is at ${this.#next}`;
+  }
+
+  /** It has been told of everything that its replica shows, and believes what a fresh list says. Call it when it is `complete`. */
   checkComplete(): void {
     check(!this.#foreign, () => `${this.name} was never told that ${this.#node!.name} did not issue ${this.#next}`);
-    if (this.#stream === null) {
-      const node = this.#node === null || !this.#node.serving ? this.#world.nodes[0]! : this.#node;
-      if (this.#issuer !== node) this.#next = 0;
-      // Compacted meanwhile: it lists.
-      for (let tries = 0; this.#stream === null && tries < 2; tries++) this.#connect(node);
-    }
-    check(this.#stream !== null, () => `${this.name} cannot watch ${this.#node!.name}`);
+    check(this.complete, () => this.missing);
     const node = this.#node!;
     if (this.#slow) return;
-    const missed = this.#expected(this.#next).at(0);
-    check(missed === undefined, () => `${this.name} at ${node.name} was never told of ${describe(missed!)}; it is at ${this.#next}`);
     if (this.#noPut || this.#noDelete) return;
     const { kvs } = node.process!.store!.kv.range(rangeRequest(this.#range));
     const listed = kvs.map((kv) => `${kv.key}@${kv.modRevision}`).join();

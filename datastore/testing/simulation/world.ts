@@ -1,5 +1,6 @@
 /** What everybody in a simulated cluster shares: time, chance, the network, the machines, the records of what happened. */
 import { parseKey } from '../../lease/record.ts';
+import type { Configuration } from '../../membership/configuration.ts';
 import { MemoryNet } from '../memory-net.ts';
 import { SimClock } from '../sim-clock.ts';
 import { SimRandom } from '../sim-random.ts';
@@ -52,6 +53,9 @@ export class World {
   violation: unknown = null;
   /** A machine with a copy of another's disk. */
   clone: SimNode | null = null;
+  /** What processes have ended by. */
+  readonly #ends = new WeakSet<Error>();
+  #newest: Configuration | null = null;
   readonly onForgotten: ((node: SimNode) => void)[] = [];
   /** How long clients ask and faults happen. Most runs are short and full of faults; some are long, so that housekeeping and compaction have their turn. */
   readonly busyMs: number;
@@ -85,11 +89,18 @@ export class World {
     return clone;
   }
 
-  /** Every member's disk is there and has served, and the cluster knows it so: it can take one more loss. */
+  /** A replica has heard of a configuration. */
+  learned(configuration: Configuration): void {
+    if (configuration.number >= (this.#newest?.number ?? 0)) this.#newest = configuration;
+  }
+
+  /**
+   * Every member's disk is there and has served, and the cluster knows it so: it can take one more loss. By the newest configuration that anybody has
+   * heard of: one that is behind may count a member whose log was removed, and of two members left the second must not lose its disk.
+   */
   get steady(): boolean {
-    const some = this.serving[0];
-    if (some === undefined || this.changing || this.clone !== null || !this.nodes.every((node) => node.settled)) return false;
-    const { members } = some.process!.store!.membership.configuration;
+    if (this.serving.length === 0 || this.#newest === null || this.changing || this.clone !== null || !this.nodes.every((node) => node.settled)) return false;
+    const { members } = this.#newest;
     return members.length === this.nodes.length && members.every((member) => member.standing === 'voting' && this.nodes.some((node) => member.log !== null && node.logs.has(member.log)));
   }
 
@@ -120,7 +131,14 @@ export class World {
     for (const fn of this.onForgotten) fn(node);
   }
 
+  /** A process has ended by this error, as it should. */
+  endedBy(error: unknown): void {
+    if (error instanceof Error) this.#ends.add(error);
+  }
+
   violated(error: unknown): void {
+    // Whoever still waited for that process hears the same.
+    if (error instanceof Error && this.#ends.has(error)) return;
     // Of a process that is dead already.
     if (this.violation !== null || (error as { code?: unknown } | null)?.code === 'ECRASHED') return;
     this.violation = error;
