@@ -8,6 +8,8 @@ import { checks } from './checks/checks.ts';
 import type { DecodedObject } from './codec/types.ts';
 import type { Decision } from './decision.ts';
 import { below, Dots, element } from './dots.ts';
+import { finalizerDot, finalizersOf, hasEnded, replaceAt, withEnding } from './ending.ts';
+import type { ObjectHead } from './ending.ts';
 import { mergeFields } from './fields.ts';
 import { kindName } from './policy/policy.ts';
 import type { CompiledKind, Policies } from './policy/policy.ts';
@@ -40,20 +42,8 @@ export interface Outcome {
 export const MERGED = -1;
 export const DELETED = -2;
 
-/** A head that holds an object. */
-interface Live {
+interface Live extends ObjectHead {
   readonly index: number;
-  readonly stamp: Stamp;
-  readonly context: Context;
-  readonly object: DecodedObject;
-  readonly dots: Dots;
-}
-
-const FINALIZERS = below('metadata', 'finalizers');
-
-function finalizersOf({ tree }: DecodedObject): readonly Tree[] {
-  const list = at(tree, 'metadata', 'finalizers');
-  return list?.kind === 'list' ? list.items : [];
 }
 
 /** @param heads any order; at least one */
@@ -77,7 +67,8 @@ export function evaluate(heads: readonly Head[], policies: Policies): Outcome {
   const same = oneUid(left, decisions);
   const outcome = mergeSame(heads, same, policies, kind, decisions);
   const deletion = overruled.find((d) => inContext(d.context, same[0]!.dots.created));
-  return deletion === undefined ? outcome : terminating(outcome, same, deletion.stamp);
+  const shown = deletion === undefined ? outcome : terminating(outcome, same, deletion.stamp);
+  return hasEnded(shown.object!.tree, same) ? { from: DELETED, object: null, dots: null, lease: -1, kind, decisions } : shown;
 }
 
 /** (a) A deletion is ignored if a head has a finalizer that the deletion's author had not seen, on an object that it had. */
@@ -86,7 +77,7 @@ function againstFinalizers(deletions: readonly Head[], live: readonly Live[], de
   const overruled: Head[] = [];
   for (const deletion of deletions) {
     const saver = live.find(({ object, dots }) => inContext(deletion.context, dots.created)
-      && finalizersOf(object).some((finalizer) => !inContext(deletion.context, dots.of(element(FINALIZERS, contentKey(finalizer))))));
+      && finalizersOf(object.tree).some((finalizer) => !inContext(deletion.context, finalizerDot(dots, finalizer))));
     if (saver === undefined) standing.push(deletion);
     else {
       overruled.push(deletion);
@@ -127,11 +118,16 @@ const bySlot = (a: Stamp, b: Stamp): number => slotOfCreation(a) - slotOfCreatio
 /** @param same heads of one object, the highest stamp first */
 function mergeSame(heads: readonly Head[], same: readonly Live[], policies: Policies, kind: string, decisions: Decision[]): Outcome {
   const first = same[0]!;
-  const whole = (rule: 'whole' | 'invalid'): Outcome => highestOf(heads, same.map(({ index }) => index), rule, kind, decisions);
   if (same.length === 1) return { from: first.index, object: first.object, dots: first.dots, lease: first.index, kind, decisions };
   const policy = policies.of(first.object);
+  const whole = (rule: 'whole' | 'invalid'): Outcome => {
+    const outcome = highestOf(heads, same.map(({ index }) => index), rule, kind, decisions);
+    if (policy.light === true) return outcome;
+    const { tree, dots } = withEnding(first, same);
+    return equal(tree, first.object.tree) ? { ...outcome, dots } : { ...outcome, from: MERGED, object: { ...first.object, tree }, dots };
+  };
   const alike = same.every(({ object }) => object.format === first.object.format && object.apiVersion === first.object.apiVersion && object.kind === first.object.kind);
-  if (policy === undefined || policy.merge === 'whole' || !alike || apart(same, policy)) return whole('whole');
+  if (policy.merge === 'whole' || !alike || apart(same, policy)) return whole('whole');
   const merged = mergeFields(same.map(({ stamp, context, dots, object }) => ({ stamp, context, dots, tree: object.tree })), first.object.schema, policy.root);
   const tree = withGeneration(oneController(merged.tree, merged.dots, merged.decisions, same), same);
   if ((policy.checks ?? []).some((name) => checks[name]?.(tree) !== undefined)) return whole('invalid');
@@ -191,12 +187,6 @@ function terminating(outcome: Outcome, same: readonly Live[], deletion: Stamp): 
   const dots = outcome.dots ?? same[0]!.dots;
   const exceptions = new Map([...dots.exceptions, [below('metadata', 'deletionTimestamp'), deletion], [below('metadata', 'deletionGracePeriodSeconds'), deletion]]);
   return { ...outcome, from: MERGED, object: { ...object, tree }, dots: new Dots(dots.created, dots.usual, exceptions) };
-}
-
-function replaceAt(tree: Fields, [name, ...rest]: readonly string[], value: Tree): Fields {
-  const inner = tree.entries.get(name!);
-  const below = rest.length === 0 ? value : replaceAt(inner?.kind === 'fields' ? inner : { kind: 'fields', entries: new Map() }, rest, value);
-  return { kind: 'fields', entries: new Map([...tree.entries, [name!, below]]) };
 }
 
 /** (f) The highest stamp takes it all. */

@@ -14,7 +14,7 @@ import type { Policy } from './policy/types.ts';
 import { schemaTable } from './schema/schema.ts';
 
 /** Goes into the hash of the tables: raise it whenever the same heads may come to other bytes. */
-const RULES_VERSION = 1;
+const RULES_VERSION = 2;
 
 export interface MergerOptions {
   /** Only keys that begin so may hold objects that merge. */
@@ -85,7 +85,7 @@ export class Merger {
 
   #describe(before: NonNullable<Outcome['object']>, dots: Dots, after: NonNullable<Outcome['object']>, stable: (stamp: Stamp) => boolean): Uint8Array {
     const kind = this.#policies.of(after);
-    if (kind === undefined || after.uid !== before.uid || after.kind !== before.kind) return encodeInfo(fresh, this.#tables);
+    if (after.uid !== before.uid || after.kind !== before.kind) return encodeInfo(fresh, this.#tables);
     return encodeInfo(describe(before, dots, after, kind, stable), this.#tables);
   }
 

@@ -127,3 +127,17 @@ test('RBAC: a revocation is not undone by another\'s addition', () => {
   const merged = json(merge([write(A, 2, [base], binding('bob')), write(B, 3, [base], binding('eve', 'bob', 'ann'))]).value)!;
   expect((merged['subjects'] as { name: string }[]).map(({ name }) => name).sort()).toEqual(['ann', 'bob']);
 });
+
+test('an object that merges whole: what was taken away of the result of a merge, stays away', () => {
+  const claim = (finalizers: string[], metadata: Json = {}): Uint8Array => bytes({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'p', uid: 'u', finalizers, ...metadata }, spec: {}, status: {} });
+  const base = write(A, 1, [], claim(['f']));
+  const [here, there] = [write(A, 2, [base], claim(['f', 'here'], { deletionTimestamp: 't', deletionGracePeriodSeconds: 0 })), write(B, 3, [base], claim(['f', 'there']))];
+  expect(json(merge([here, there]).value)!['metadata']).toMatchObject({ deletionTimestamp: 't', finalizers: ['f', 'there', 'here'] });
+  const over = write(B, 4, [here, there], claim(['f', 'there'], { deletionTimestamp: 't', deletionGracePeriodSeconds: 0 }));
+  const late = write(A, 3, [here], claim(['f', 'here'], { deletionTimestamp: 't', deletionGracePeriodSeconds: 0, labels: { l: 'x' } }));
+  expect(json(merge([over, late]).value)!['metadata']).toMatchObject({ finalizers: ['f', 'there'] });
+  // The last one, taken away on two sides.
+  const nothing = write(A, 5, [over], claim(['there'], { deletionTimestamp: 't', deletionGracePeriodSeconds: 0 }));
+  const less = write(B, 5, [over], claim(['f'], { deletionTimestamp: 't', deletionGracePeriodSeconds: 0 }));
+  expect(merge([nothing, less]).value).toBeNull();
+});

@@ -44,14 +44,21 @@ export class Policies {
   /** Of the whole table. Replicas with different ones compute different bytes. */
   readonly hash: string;
   readonly #kinds = new Map<string, CompiledKind>();
+  /** For kinds that no row names. */
+  readonly #unnamed: CompiledKind;
 
   constructor(policy: Policy) {
     this.hash = createHash('sha256').update(JSON.stringify(policy)).digest('hex').slice(0, 16);
-    for (const kind of policy.kinds) {
+    const compiled = (kind: KindPolicy): CompiledKind => {
       const root: Building = { rule: undefined, children: new Map() };
       for (const [path, rule] of Object.entries({ ...policy.common, ...kind.fields })) insert(root, path, rule);
-      for (const name of kind.kinds) this.#kinds.set(name, { ...kind, root });
+      return { ...kind, root };
+    };
+    for (const kind of policy.kinds) {
+      const row = compiled(kind);
+      for (const name of kind.kinds) this.#kinds.set(name, row);
     }
+    this.#unnamed = compiled({ kinds: [], merge: 'whole' });
   }
 
   /** Whether a kind is not to be looked into when it is written. */
@@ -59,8 +66,8 @@ export class Policies {
     return this.#kinds.get(name)?.light === true;
   }
 
-  /** What applies to a kind: its own row, or that of all others. Undefined: none, so it merges whole. */
-  of(object: Pick<DecodedObject, 'group' | 'kind' | 'schema'>): CompiledKind | undefined {
-    return this.#kinds.get(kindName(object)) ?? this.#kinds.get(custom(object) ? 'custom' : 'builtin');
+  /** What applies to a kind: its own row, or that of all others; if there is none either, it merges whole. */
+  of(object: Pick<DecodedObject, 'group' | 'kind' | 'schema'>): CompiledKind {
+    return this.#kinds.get(kindName(object)) ?? this.#kinds.get(custom(object) ? 'custom' : 'builtin') ?? this.#unnamed;
   }
 }

@@ -56,7 +56,9 @@ export function evaluatePlain(heads: readonly PlainHead[]): PlainObject | null {
     const value = name === 'n' ? String(Math.max(...found.map(({ field }) => Number(field.value)))) : first.field.value;
     out.set(name, { dot: first.field.dot, value });
   }
-  return out;
+  // Deleted, but for a finalizer that has been taken away since.
+  const overruled = heads.some((d) => d.fields === null && !standing.includes(d) && inContext(d.context, created(best)));
+  return overruled && ![...out.keys()].some((name) => name.startsWith('F:')) ? null : out;
 }
 
 /** What a write over a value makes of the dots. */
