@@ -65,7 +65,8 @@ async function serve(args: readonly string[]): Promise<number> {
 // Node announces its experimental parts on stderr, into the log. Which ones are used is in docs/decisions.
 process.removeAllListeners('warning');
 process.on('warning', (warning) => {
-  if (warning.name !== 'ExperimentalWarning') process.stderr.write(`${JSON.stringify({ level: 'warn', msg: 'warning of the runtime', warning: warning.message })}\n`);
+  // DEP0123: a server that is named by its IP; the libraries that dial it set the name.
+  if (warning.name !== 'ExperimentalWarning' && (warning as { code?: string }).code !== 'DEP0123') process.stderr.write(`${JSON.stringify({ level: 'warn', msg: 'warning of the runtime', warning: warning.message })}\n`);
 });
 // What was stripped of its types and compiled once need not be again: a start takes less than half the processor time. Beside the packages, not in
 // the system's folder for temporary files, where anybody could put code under the name. Where it cannot be written (an image), nothing is kept.

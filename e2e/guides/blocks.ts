@@ -1,7 +1,7 @@
 /**
  * A guide's code blocks, as its test runs them. What a block is, its fence says (Markdown shows only the first word):
  *
- *     ```sh at=PLACE                    run as it stands; must exit 0
+ *     ```sh at=PLACE                    run as it stands; must exit 0. at=a,b: at each
  *     ```console at=PLACE within=60     "$ command" and what it prints: run again and again until it prints that, at most so many seconds
  *     ```yaml at=PLACE file=PATH        written to PATH (yaml, json, ini, ...)
  *     ```yaml from=PATH                  the file of that path in this repository, word for word
@@ -67,9 +67,10 @@ export function blocksOf(markdown: string): Block[] {
     if (at === undefined) throw new Error(`line ${line}: a block says where it is run (at=PLACE), or is \`\`\`text`);
     const path = given.get('file');
     const text = `${body.join('\n')}\n`;
-    if (path !== undefined) blocks.push({ kind: 'file', line, at, path, text });
-    else if (language === 'console') blocks.push(...looks(line, at, body, Number(given.get('within') ?? WITHIN_S)));
-    else if (language === 'sh') blocks.push({ kind: 'run', line, at, text });
+    const places = at.split(',');
+    if (path !== undefined) blocks.push(...places.map((place): Block => ({ kind: 'file', line, at: place, path, text })));
+    else if (language === 'console') blocks.push(...places.flatMap((place) => looks(line, place, body, Number(given.get('within') ?? WITHIN_S))));
+    else if (language === 'sh') blocks.push(...places.map((place): Block => ({ kind: 'run', line, at: place, text })));
     else throw new Error(`line ${line}: \`\`\`${language} is neither sh nor console, and names no file`);
   }
   return blocks;

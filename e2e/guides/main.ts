@@ -7,6 +7,7 @@
  */
 import { parseArgs } from 'node:util';
 import { Steps } from '../operator/steps.ts';
+import { cellNode, kwokCellConfig } from '../kubernetes/kwok.ts';
 import { TempDir } from '../support/temp.ts';
 import { runGuide } from './guide.ts';
 import { Place, connect } from './place.ts';
@@ -30,6 +31,8 @@ async function twoSites(name: string, [a, addressesA]: readonly [string, readonl
         acts: {
           cut: () => one.mustRun('ip link set eth0 down'),
           heal: () => one.mustRun('ip link set eth0 up'),
+          // A guide's nodes are real ones; here they are played.
+          nodes: () => Promise.all([one, other].map((place) => playNodes(place, 2))),
           carry: (path, from, to) => places[from ?? '']!.carry(path ?? '', places[to ?? '']!),
         },
       });
@@ -41,7 +44,20 @@ async function twoSites(name: string, [a, addressesA]: readonly [string, readonl
   });
 }
 
+/** Nodes of a cell, played by KWOK with the administrator's kubeconfig of that cell. */
+async function playNodes(place: Place, count: number): Promise<void> {
+  await place.write('/etc/kwok.yaml', kwokCellConfig(place.name, 40));
+  for (let i = 0; i < count; i++) {
+    const node = cellNode(place.name, i) as { metadata: { labels: Record<string, string> } };
+    node.metadata.labels['topology.kubernetes.io/zone'] = place.name;
+    await place.write(`/tmp/node-${place.name}-${i}.json`, JSON.stringify(node));
+    await place.mustRun(`kubectl create -f /tmp/node-${place.name}-${i}.json`);
+  }
+  await place.mustRun('kwok --kubeconfig /etc/kubernetes/admin.conf --config /etc/kwok.yaml >/var/log/kwok.log 2>&1 &');
+}
+
 const addresses = (...last: number[]): string[] => last.map((n) => `192.0.2.${n}`);
 
 if (wanted('federation')) await twoSites('federation', ['north', addresses(11, 12, 13)], ['south', addresses(21, 22, 23)]);
+if (wanted('cells')) await twoSites('cells', ['a', addresses(1)], ['b', addresses(2)]);
 process.exit(steps.failed ? 1 : 0);

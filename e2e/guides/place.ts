@@ -4,20 +4,23 @@
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sh } from '../../hack/cluster/shell.ts';
 import { ROOT } from '../support/edgestore.ts';
-import { tool } from '../tools/tools.ts';
+import { hasTool, tool } from '../tools/tools.ts';
 
 export interface Printed {
   readonly code: number;
   readonly text: string;
 }
 
+/** What a guide's commands find in their $PATH, besides the system's and `edgestore`. */
+const PROGRAMS = ['etcdctl', 'kubectl', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kwok'];
+
 /** What the shell does before a guide's first command: folders of its own over the machine's. */
-const SETUP = (folder: string): string => `
+const SETUP = (name: string, folder: string): string => `
 mount --make-rprivate /
 mount -t tmpfs tmpfs '${folder}'
 for at in /etc /var/lib /var/log /opt; do
@@ -25,7 +28,7 @@ for at in /etc /var/lib /var/log /opt; do
   mount -t overlay overlay -o lowerdir=$at,upperdir='${folder}'/$name/upper,workdir='${folder}'/$name/work $at || exit 1
 done
 mount -t tmpfs -o mode=755 tmpfs /run
-ip link set lo up
+ip link set lo up; hostname '${name}'
 mkdir -p '${folder}/home'; export HOME='${folder}/home'; cd "$HOME"; unset KUBECONFIG
 `;
 
@@ -50,13 +53,14 @@ export class Place {
     mkdirSync(join(own, 'inside'), { recursive: true });
     mkdirSync(join(own, 'bin'));
     writeFileSync(join(own, 'bin/edgestore'), `#!/bin/sh\nexec '${process.execPath}' '${ROOT}/datastore/main.ts' "$@"\n`, { mode: 0o755 });
-    const shell = spawn('unshare', ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'bash', '--noprofile', '--norc'], {
+    for (const name of PROGRAMS) if (hasTool(name)) symlinkSync(tool(name), join(own, 'bin', name));
+    const shell = spawn('unshare', ['--net', '--mount', '--uts', '--pid', '--fork', '--kill-child', '--mount-proc', 'bash', '--noprofile', '--norc'], {
       stdio: ['pipe', 'ignore', 'inherit'],
-      env: { PATH: `${own}/bin:${dirname(tool('etcdctl'))}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`, LANG: 'C.UTF-8' },
+      env: { PATH: `${own}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`, LANG: 'C.UTF-8' },
     });
     process.on('exit', () => shell.kill('SIGKILL'));
     const place = new Place(name, own, shell);
-    const { code, text } = await place.run(SETUP(join(own, 'inside')), 30);
+    const { code, text } = await place.run(SETUP(name, join(own, 'inside')), 30);
     if (code !== 0) throw new Error(`${name} cannot be made: ${text}`);
     return place;
   }
