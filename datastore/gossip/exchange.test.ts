@@ -6,6 +6,7 @@ import { limits } from '../limits.ts';
 import { GossipCluster } from '../testing/gossip-cluster.ts';
 import { smallReplicas } from '../testing/small-replica.ts';
 import { toys } from '../testing/toy-replica.ts';
+import type { MembershipPort } from './types.ts';
 
 const MIB = 1_048_576;
 
@@ -53,6 +54,38 @@ test('a replica that catches up after its hello vouches for what others hold, wi
   await cluster.clock.until(() => heard.includes('m1 ready'), 30_000);
   expect(heard[0]).toBe('m1 existing');
   await cluster.stop();
+});
+
+describe('a disk that nobody has vouched for, asked by one that has nothing yet', () => {
+  const membership: MembershipPort = {
+    doubtful: true, encoded: new Uint8Array(0), learn: () => {}, received: () => {}, join: () => Promise.reject(new Error('no')), place: () => null, continues: () => null, refused: () => {},
+  };
+
+  test('answers nothing while there may be somebody else to ask, and does after a while: two that wait for each other would wait for ever', async () => {
+    const cluster = new GossipCluster(smallReplicas, 8, 2);
+    const a = await cluster.start('m0', { gossip: { membership } });
+    a.replica.put('x', '1');
+    await cluster.clock.run(1_000);
+    const b = await cluster.start('m1', { state: 'existing' });
+    await cluster.clock.run(limits.donor_doubt_wait_ms - 1_000);
+    expect([b.replica.state(), b.gossip.state]).toEqual([{}, 'existing']);
+    await cluster.clock.until(() => b.gossip.state === 'ready', 15_000);
+    expect(b.replica.state()).toEqual({ x: '1' });
+    await cluster.stop();
+  });
+
+  test('and the other, whose disk is not in doubt, answers at once', async () => {
+    const cluster = new GossipCluster(smallReplicas, 9, 3);
+    const a = await cluster.start('m0', { gossip: { membership } });
+    await cluster.start('m2');
+    a.replica.put('x', '1');
+    await cluster.clock.run(1_000);
+    const b = await cluster.start('m1', { state: 'existing' });
+    await cluster.clock.until(() => b.gossip.state === 'ready', limits.donor_doubt_wait_ms - 1_000);
+    expect(b.replica.state()).toEqual({ x: '1' });
+    expect(cluster.stats('m0', 'm1').answers).toBe(0);
+    await cluster.stop();
+  });
 });
 
 describe('anti-entropy', () => {
