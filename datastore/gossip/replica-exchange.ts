@@ -86,7 +86,9 @@ export class ReplicaExchange implements ReplicaPort {
       }
     };
     try {
-      return { result: await this.#replica.integrateUnit(decoded(), repair), acks };
+      const result = await this.#replica.integrateUnit(decoded(), repair);
+      // Meanwhile it may have begun a new log: what others hold of the one before says nothing of that.
+      return { result, acks: own === this.#replica.log ? acks : [] };
     } catch (error) {
       if (error instanceof StaleDiskError) return { result: 'stale', acks: [] };
       throw error;
