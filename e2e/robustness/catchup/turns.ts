@@ -2,7 +2,7 @@
  * Loaded into a replica by NODE_OPTIONS=--import: the longest turn of its event loop in milliseconds of CPU time. Event-loop delay on a machine that
  * does other work besides says mostly how long the process was not running.
  */
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 
 const file = process.env['EDGESTORE_TURNS'];
@@ -18,7 +18,9 @@ if (file !== undefined && isMainThread && process.argv.includes('serve')) {
   setInterval(look, 1).unref();
   setInterval(() => {
     if (longest.length > 10_000) longest = longest.sort((a, b) => b - a).slice(0, 1_000);
-    writeFileSync(`${file}.${process.pid}`, JSON.stringify(longest.sort((a, b) => b - a).slice(0, 20)));
+    // Whole, or not at all, for whoever reads it meanwhile.
+    writeFileSync(`${file}.${process.pid}.new`, JSON.stringify(longest.sort((a, b) => b - a).slice(0, 20)));
+    renameSync(`${file}.${process.pid}.new`, `${file}.${process.pid}`);
     last = process.threadCpuUsage();
   }, 200).unref();
 }
