@@ -10,6 +10,13 @@ const addressOf = (from: number, to: number): string => `127.${10 + from}.0.${to
 
 export const hostOf = (member: number): string => `n${member}.test`;
 
+/** The peer URL of a member, the same for all. @param ports by member */
+export const urlOf = (ports: readonly number[], member: number): string => `http://${hostOf(member)}:${ports[member]}`;
+
+/** What the names in the URLs lead to, for one of so many members. */
+export const hostsOf = (count: number, member: number): ReadonlyMap<string, string> =>
+  new Map(Array.from({ length: count }, (_, to) => [hostOf(to), to === member ? '127.0.0.1' : addressOf(member, to)]));
+
 export class Pairs implements AsyncDisposable {
   /** Ports that stand in the URLs, by member. */
   readonly ports: readonly number[];
@@ -40,12 +47,12 @@ export class Pairs implements AsyncDisposable {
 
   /** The peer URL of a member, the same for all. */
   url(member: number): string {
-    return `http://${hostOf(member)}:${this.ports[member]}`;
+    return urlOf(this.ports, member);
   }
 
   /** What the names lead to, for one member. */
   hosts(member: number): ReadonlyMap<string, string> {
-    return new Map(this.ports.map((_, to) => [hostOf(to), to === member ? '127.0.0.1' : addressOf(member, to)]));
+    return hostsOf(this.count, member);
   }
 
   way(from: number, to: number): Way {

@@ -5,23 +5,23 @@
 import { writeFileSync } from 'node:fs';
 import type { Launcher } from '../../support/member.ts';
 import { READY_LINE } from '../../support/member.ts';
-import { Pairs } from '../../support/pairs.ts';
 import { LOOPBACK, freePorts } from '../../support/ports.ts';
 import { Program } from '../../support/process.ts';
 import type { TempDir } from '../../support/temp.ts';
+import { Links } from './links.ts';
 
 const START_MS = 60_000;
 /** `$0`: the hosts file; the rest: the program and its arguments. */
 const WITH_HOSTS = 'mount --bind "$0" /etc/hosts && exec "$@"';
 
 export class Sites implements AsyncDisposable {
-  readonly pairs: Pairs;
+  readonly links: Links;
   /** Client URLs. */
   readonly endpoints: readonly string[];
   readonly #programs: readonly Program[];
 
-  private constructor(pairs: Pairs, endpoints: readonly string[], programs: readonly Program[]) {
-    this.pairs = pairs;
+  private constructor(links: Links, endpoints: readonly string[], programs: readonly Program[]) {
+    this.links = links;
     this.endpoints = endpoints;
     this.#programs = programs;
   }
@@ -30,15 +30,15 @@ export class Sites implements AsyncDisposable {
   static async start(launcher: Launcher, count: number, delay_ms: number, dir: TempDir): Promise<Sites> {
     const ports = await freePorts(count * 3);
     const peers = ports.slice(0, count);
-    const pairs = await Pairs.start(peers, ports.slice(count, count * 2), delay_ms);
+    const links = await Links.start(peers, ports.slice(count, count * 2), delay_ms);
     const endpoints = ports.slice(count * 2).map((port) => `http://${LOOPBACK}:${port}`);
-    const cluster = endpoints.map((_, i) => `n${i}=${pairs.url(i)}`).join(',');
+    const cluster = endpoints.map((_, i) => `n${i}=${links.url(i)}`).join(',');
     const programs = endpoints.map((endpoint, i) => {
       const hosts = dir.join(`hosts-${launcher.kind}-${count}-${i}`);
-      writeFileSync(hosts, `127.0.0.1 localhost\n${[...pairs.hosts(i)].map(([name, address]) => `${address} ${name}\n`).join('')}`);
+      writeFileSync(hosts, `127.0.0.1 localhost\n${[...links.hosts(i)].map(([name, address]) => `${address} ${name}\n`).join('')}`);
       const own = [
         '--name', `n${i}`, '--data-dir', dir.join(`${launcher.kind}-${count}-n${i}.data`), '--listen-client-urls', endpoint, '--advertise-client-urls', endpoint,
-        '--listen-peer-urls', `http://${LOOPBACK}:${peers[i]}`, '--initial-advertise-peer-urls', pairs.url(i), '--initial-cluster', cluster,
+        '--listen-peer-urls', `http://${LOOPBACK}:${peers[i]}`, '--initial-advertise-peer-urls', links.url(i), '--initial-cluster', cluster,
         '--initial-cluster-token', `wan-${ports[0]}`, '--initial-cluster-state', 'new',
       ];
       return new Program({
@@ -46,7 +46,7 @@ export class Sites implements AsyncDisposable {
         logFile: dir.join(`${launcher.kind}-${count}-n${i}.log`),
       });
     });
-    const sites = new Sites(pairs, endpoints, programs);
+    const sites = new Sites(links, endpoints, programs);
     try {
       for (const program of programs) program.start();
       await Promise.all(programs.map((program) => program.waitForLine(READY_LINE, START_MS)));
@@ -59,6 +59,6 @@ export class Sites implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#programs.map((program) => program.stop()));
-    await this.pairs[Symbol.asyncDispose]();
+    await this.links[Symbol.asyncDispose]();
   }
 }
