@@ -63,7 +63,7 @@ export function adminRoutes({ store, replication, draining, serving, version, cl
     drain: state(),
     configuration: members(),
     peers: (replication()?.peers() ?? []).map(({ name, connected, lagMs, unackedRecords, unackedBytes }) => ({ name, connected, lagSeconds: lagMs / 1_000, unackedOps: unackedRecords, unackedBytes })),
-    alarms: [...store.maintenance.alarms().filter((alarm) => alarm.memberId === store.self.id).map((alarm) => alarm.type), ...(replication()?.alarms() ?? [])],
+    alarms: [...store.raised, ...(replication()?.alarms() ?? [])],
   });
   const conflicts = (): object => ({
     dropped: store.conflicts.dropped,

@@ -25,6 +25,7 @@ import { startReplication } from './replication.ts';
 import type { Replication } from './replication.ts';
 import { ServingState } from './serving.ts';
 import { openStore } from './store/store.ts';
+import type { Store } from './store/store.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
 
 /** How long calls under way may take when the replica is told to end. */
@@ -70,6 +71,16 @@ async function mergingOf({ merge, mergePolicyFile, mergePrefix }: Settings): Pro
   }
 }
 
+/** Says when replicas stop to merge alike, and when they do again. */
+function tellTables({ mergeTables }: Store, log: Logger): void {
+  const tell = (slots: readonly number[]): void => {
+    if (slots.length > 0) log.warn('replicas merge by other tables than this one: objects merge whole until all go by the same (--merge, --merge-policy, --merge-prefix, and the version)', { slots, hash: mergeTables.hash });
+    else log.info('all replicas merge by the same tables', { hash: mergeTables.hash });
+  };
+  if (mergeTables.differing.length > 0) tell(mergeTables.differing);
+  mergeTables.onDiffering(tell);
+}
+
 /** Removes a socket file that a dead process left; what is no socket stays, and listening fails. */
 async function removeSocket(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
@@ -113,6 +124,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
     name: store.self.name, slot: store.self.slot, memberId: store.self.id, clusterId: store.cluster.clusterId,
     version: EDGESTORE_VERSION, etcdVersion: ETCD_API_LEVEL, nodeVersion: process.version,
   });
+  tellTables(store, log);
   const closing: (() => Promise<void>)[] = [() => store.close()];
   /** Undoes what has been done, the last first: at the end, or when starting fails half-way. */
   const close = async (): Promise<void> => {
@@ -161,7 +173,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
       return {
         totalBytes: store.maintenance.status().dbSize, usedBytes, diskBytes, quotaBytes: settings.quota_bytes, keys, leases, revision, compactRevision: compactedRevision,
         watchers, watchStreams: streams, slowWatchers, pendingEvents, eventsSent, conflicts: store.conflicts.counts, connections: api.stats.connections, calls: api.stats.calls,
-        alarms: [...store.maintenance.alarms().filter((alarm) => alarm.memberId === store.self.id).map((alarm) => alarm.type), ...(replication?.alarms() ?? []), ...(store.mergeTables.differing.length > 0 ? ['MERGE-TABLES'] : [])],
+        alarms: [...store.raised, ...(replication?.alarms() ?? [])],
         serving: serving.why === null,
         drainState: draining.number,
       };

@@ -44,6 +44,9 @@ export const suites: readonly Suite[] = [
   suite('robustness/bad-input', 'Requests, bytes, flags, folders and disks that are not as they should be: a clear error each, nothing lost', [
     'e2e/robustness/bad-input/main.ts',
   ], 5),
+  suite('robustness/merge-tables', 'A merging table of one\'s own on two replicas; then one of them has another table: what is said, nothing is lost, and it ends', [
+    'e2e/robustness/merge-tables/main.ts',
+  ], 4),
   suite('robustness/partitions', 'Links that are cut, one-way, flapping, slow, and kill -9: nothing acknowledged is lost, replicas end equal, watchers miss nothing', [
     'e2e/robustness/partitions/main.ts', '--seconds', '75', '--seed', '1',
   ], 8),

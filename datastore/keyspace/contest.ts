@@ -171,6 +171,21 @@ export class Contests {
     head.write = write;
   }
 
+  /**
+   * A head was dropped from its document: its owner does not merge, or not this key (`MERGE-TABLES`), and has seen it beaten by a later stamp. What is shown stays: by
+   * unequal tables it was the later one's anyway.
+   */
+  withdraw(key: Key, record: Record): void {
+    const contest = this.of(key);
+    const index = contest?.heads.findIndex((head) => head.record === record) ?? -1;
+    if (index < 0) return;
+    assert(contest!.top.record !== record, 'the head of the highest stamp was dropped from its document');
+    contest!.heads.splice(index, 1);
+    contest!.result = null;
+    record.live--;
+    if (contest!.heads.length === 1) this.#contests.delete(key);
+  }
+
   /** Nothing of the key contends any more: it has become local. */
   forget(key: Key): void {
     const contest = this.of(key);

@@ -65,6 +65,14 @@ export class Entry implements Head {
     this.latest = version;
   }
 
+  /** Gives the latest version another content, at the same revision. @returns null if there is none then: a deletion of what was not there before */
+  replaceLatest(record: Record, write: RecordWrite): Version | null {
+    const { modRevision } = this.latest!;
+    this.latest = this.older?.pop() ?? null;
+    if (this.older?.length === 0) this.older = null;
+    return this.append(record, write, modRevision, 0);
+  }
+
   /** The live version before this one, or null. */
   before(version: Version): Version | null {
     const older = this.older;

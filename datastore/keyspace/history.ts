@@ -22,6 +22,12 @@ export class History {
     this.#items.push(version);
   }
 
+  /** Puts a version where another of the last revision stands; null: nothing. */
+  replaceLast(old: Version, version: Version | null): void {
+    const index = this.#items.lastIndexOf(old);
+    if (index >= this.#offset) this.#items.splice(index, 1, ...(version === null ? [] : [version]));
+  }
+
   at(position: number): Version {
     return this.#items[position - this.#base]!;
   }

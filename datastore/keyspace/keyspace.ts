@@ -118,7 +118,9 @@ export class Keyspace implements RecordSink {
       }
       const entry = this.#entry(write.key);
       if (contests === null || !contests.merger.concerns(write.key)) {
-        if (contend(entry, record, write, this.#onConflict) && this.#append(entry, record, write, revision, 0)) visible = true;
+        if (!contend(entry, record, write, this.#onConflict)) continue;
+        if (recorded === 0) this.#correct(entry, record, write);
+        else if (this.#append(entry, record, write, revision, 0)) visible = true;
         continue;
       }
       const old = entry.record === null || contests.of(write.key) !== undefined ? null : rawHead(entry.record, entry.write!);
@@ -126,7 +128,10 @@ export class Keyspace implements RecordSink {
       if (entrance === 'late') continue;
       if (entrance === 'alone') {
         if (write.merged === true && this.#adopt(entry, record, write)) continue;
-        if (recorded === 0) continue;
+        if (recorded === 0) {
+          this.#correct(entry, record, write);
+          continue;
+        }
         const replaced = entry.live !== null && write.valueLength >= 0 && again !== undefined && recorded !== revision && contests.merger.anotherObject(old, rawHead(record, write));
         if (replaced) {
           // It was deleted and made anew elsewhere, and only the end of that came here.
@@ -147,10 +152,11 @@ export class Keyspace implements RecordSink {
         (successors ??= []).push({ append: (at) => this.#appendResult(entry, contest, result, at) });
       } else this.#appendResult(entry, contest, result, revision);
     }
-    if (successors !== null) {
+    // At replay: by other tables no object may take the place of another, but two revisions were used.
+    if (successors !== null || (again !== undefined && recorded !== undefined && recorded > revision)) {
       this.#applied = revision;
       revision = again!();
-      for (const { append } of successors) append(revision);
+      for (const { append } of successors ?? []) append(revision);
     }
     // At replay: by other tables it may come to the same as before, but the revision was used.
     if (!visible && (recorded === undefined || recorded === 0)) return false;
@@ -238,7 +244,7 @@ export class Keyspace implements RecordSink {
       }
       const entry = this.#keys.get(write.key);
       assert(entry !== undefined, 'a write was dropped whose key is unknown');
-      assert(this.#contests?.has(write.key, record) !== true, 'one of several heads was dropped from its document');
+      this.#contests?.withdraw(write.key, record);
       dropFromHead(entry, record, write);
       if (entry.empty) this.#forget(entry);
     }
@@ -474,6 +480,22 @@ export class Keyspace implements RecordSink {
     latest.record = record;
     latest.write = write;
     return true;
+  }
+
+  /**
+   * At replay by other tables than then (merge/): a write that showed nothing new, for it only said what was shown, shows something else now. The other replicas
+   * have what it says, so it holds here, too; and no revision is left for it but the last one that was used.
+   */
+  #correct(entry: Entry, record: Record, write: RecordWrite): void {
+    const { latest } = entry;
+    if (latest?.modRevision !== this.#applied) {
+      this.#append(entry, record, write, this.#applied, 0);
+      return;
+    }
+    const version = entry.replaceLatest(record, write);
+    this.#bytes += (version?.bytes ?? 0) - latest.bytes;
+    this.#history.replaceLast(latest, version);
+    this.#leases.move(entry.key, latest.lease, entry.live?.lease ?? 0n);
   }
 
   #advance(revision: number): void {

@@ -33,6 +33,8 @@ class Replica {
   readonly clock = new TestClock();
   readonly conflicts: Conflict[] = [];
   keyspace = this.#empty();
+  /** What came in, and to what it came: what a journal has. */
+  readonly journal: { readonly record: TestRecord; readonly recorded: number }[] = [];
   lamport = 0;
   context = new Map<number, number>();
   documents = new Map<string, TestRecord>();
@@ -110,7 +112,9 @@ class Replica {
     this.documents.set(name(record), record);
     let next = this.keyspace.appliedRevision + 1;
     const first = next;
+    const copy = record.copy();
     const visible = this.keyspace.integrate(record, next, () => ++next);
+    this.journal.push({ record: copy, recorded: visible ? next : 0 });
     expect(this.keyspace.appliedRevision).toBe(visible ? next : first - 1);
     if (record.writes[0]!.merged === true && record.log === this.log) expect(visible).toBe(false);
   }
@@ -242,6 +246,21 @@ test.each(Array.from({ length: 25 }, (_, i) => i + 1))('all replicas end alike, 
     expect(replica.state()).toEqual(end);
     expect(new Map([...replica.seen].sort(([a], [b]) => (a < b ? -1 : 1)))).toEqual(end);
     expect(replica.conflicts.length).toBeGreaterThan(0);
+  }
+  // Started again with other tables, or without any: what has been written down as merged holds, and every revision is what it was.
+  for (const { journal } of replicas) {
+    for (const other of [merging, { ...merging, policy: { common: {}, kinds: [] } }, { ...merging, prefix: '/other/' }, null]) {
+      const keyspace = new Keyspace({ clock: new TestClock(), ...(other === null ? {} : { merger: new Merger(other) }), onConflict: () => {} });
+      for (const { record, recorded } of journal) {
+        let next = keyspace.appliedRevision + 1;
+        const visible = keyspace.integrate(record.copy(), next, () => ++next, recorded);
+        expect(visible ? next : 0).toBe(recorded);
+      }
+      checkInvariants(keyspace);
+      keyspace.durable(keyspace.appliedRevision);
+      const { kvs } = keyspace.range({ range: { start: '\0', end: '\0' }, limit: 0, countOnly: false });
+      expect(new Map(kvs.map((kv) => [kv.key, show(kv.value)]))).toEqual(end);
+    }
   }
   const values = replicas.map(({ keyspace }) => KEYS.map((key) => Buffer.from(keyspace.get(key)?.value ?? []).toString('hex')).join());
   expect(new Set(values).size).toBe(1);

@@ -25,6 +25,7 @@ import { COMPACT_KEY, compactKeyWrite, localKeys } from './compact-key.ts';
 import { leasePorts } from './lease-ports.ts';
 import { Machine } from './machine.ts';
 import { MergeRecords } from './merge-records.ts';
+import { MERGE_TABLES } from './merge-tables.ts';
 import type { MergeTables } from './merge-tables.ts';
 import { Maintenance } from './maintenance.ts';
 import { Members } from './members.ts';
@@ -206,6 +207,12 @@ export class Store {
     this.#started = true;
     this.leases.open(this.#machine.notes.get('lease') ?? null);
     this.membership.ready = this.readiness === 'ready';
+  }
+
+  /** The alarms that this replica has raised, by name. etcd's own (maintenance) are all replicas'. */
+  get raised(): string[] {
+    const own = this.maintenance.alarms().filter(({ memberId }) => memberId === this.self.id).map(({ type }) => type as string);
+    return this.mergeTables.differing.length > 0 ? [...own, MERGE_TABLES] : own;
   }
 
   /** How objects merge here; null: not at all. */

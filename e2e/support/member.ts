@@ -43,6 +43,8 @@ export interface ClusterOptions {
   readonly peerDelay_ms?: number;
   /** More flags for every member. */
   readonly flags?: readonly string[];
+  /** More flags for one member, by its number. */
+  readonly memberFlags?: (member: number) => readonly string[];
   readonly readyTimeout_ms?: number;
 }
 
@@ -134,6 +136,7 @@ export class Cluster implements AsyncDisposable {
           '--initial-cluster-token', `e2e-${clientPorts[0]}`,
           '--initial-cluster-state', 'new',
           ...(options.flags ?? []),
+          ...(options.memberFlags?.(i) ?? []),
         ],
         logFile: options.dir.join(`${launcher.kind}-${name}.log`),
         ...(launcher.env === undefined ? {} : { env: launcher.env }),

@@ -125,6 +125,17 @@ await check('flags', async (dir) => {
   await refusesToStart(['--data-dir', dir.join('d'), '--max-request-bytes', 'many'], 'max-request-bytes');
   await refusesToStart(['--data-dir', dir.join('d'), '--slot', '9999'], '--slot');
   await refusesToStart(['--data-dir', dir.join('d'), '--listen-client-urls', 'nonsense'], 'listen-client-urls');
+  const policy = dir.join('policy.yaml');
+  const withPolicy = ['--data-dir', dir.join('d'), '--merge-policy', policy];
+  await refusesToStart(withPolicy, policy, 'ENOENT');
+  for (const [text, why] of [
+    ['kinds: [', 'neither JSON nor YAML'],
+    ['kinds:\n- kinds: [Pod]\n  merge: field\n  fields: { spec.nodeName: newest }', /row 1 of kinds.*the rule of spec\.nodeName must be one of/],
+    ['kinds:\n- kinds: [Pod]\n  merge: field\n  check: [pod-template]', '"check" means nothing here'],
+  ] as const) {
+    writeFileSync(policy, text);
+    await refusesToStart(withPolicy, policy, why);
+  }
 });
 
 /** Makes a folder with some records, and gives its newest journal file to `change`. The flags to start it again. */
