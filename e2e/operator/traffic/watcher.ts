@@ -28,6 +28,8 @@ export class Watcher {
   private readonly known = new Map<string, Known>();
   /** Where to go on; 0: list first. */
   next = 0n;
+  /** A stream is open. */
+  connected = false;
   private rpc: Rpc | undefined;
   private stopped = false;
   private readonly done: Promise<void>;
@@ -67,11 +69,13 @@ export class Watcher {
           await this.rpc.connected(3_000);
           this.doing = `watching ${url} from ${this.next}, since ${new Date().toISOString()}`;
           if (this.next === 0n) await this.list(this.rpc);
+          this.connected = true;
           await this.follow(this.rpc);
         } catch (error) {
           // It ended; a moment later it connects again.
           this.doing = `waiting after: ${String(error)}`;
         }
+        this.connected = false;
         this.rpc.close();
       }
       if (!this.stopped) await sleep(100);

@@ -15,6 +15,9 @@ export class Writer {
   private readonly meter: Meter;
   private readonly pause_ms: number;
   private stopped = false;
+  private paused = false;
+  /** A request is under way. */
+  private asking = false;
   private serial = 0;
   private done: Promise<void> = Promise.resolve();
 
@@ -35,21 +38,38 @@ export class Writer {
     this.rpc.close();
   }
 
+  /** Asks nothing more until `resume`; returns when the request under way has ended. */
+  async pause(): Promise<void> {
+    this.paused = true;
+    while (this.asking) await sleep(10);
+  }
+
+  resume(): void {
+    this.paused = false;
+  }
+
   private async loop(prefix: string, run: string): Promise<void> {
     while (!this.stopped) {
+      if (this.paused) {
+        await sleep(20);
+        continue;
+      }
       const n = this.serial++;
       const key = `${prefix}${String(n % KEYS).padStart(2, '0')}`;
       const value = n % DELETE_EVERY === DELETE_EVERY - 1 ? null : `${run}.${n}`;
       const from = performance.now();
       this.ledger.ask(key, value);
+      this.asking = true;
       try {
         await (value === null ? this.rpc.delete(key) : this.rpc.put(key, value));
         this.ledger.acknowledge(key, value);
         this.meter.write(performance.now() - from);
+        this.asking = false;
         await sleep(this.pause_ms);
       } catch {
         this.ledger.noAnswer();
         this.meter.failed();
+        this.asking = false;
         await sleep(200);
       }
     }

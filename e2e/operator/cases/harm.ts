@@ -1,0 +1,86 @@
+/** What happens to pods and nodes: killed processes, evictions, a node that takes no pods. */
+import { readFileSync, readdirSync } from 'node:fs';
+import type { Pod } from '../store.ts';
+import { isReady } from '../store.ts';
+import type { RealCluster } from '../real-cluster.ts';
+import { until } from '../real-cluster.ts';
+import { expect } from '../steps.ts';
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** The processes of a pod's containers, on this machine; without the one that holds its network. */
+export function processesOf(uid: string): number[] {
+  const own = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && read(`/proc/${pid}/cgroup`).includes(`pod${uid}`));
+  return own.filter((pid) => read(`/proc/${pid}/cmdline`).includes('/app/') || read(`/proc/${pid}/cmdline`).includes('edgestore')).map(Number);
+}
+
+/** SIGKILL: no flush, no goodbye. */
+export function kill9(...pods: readonly Pod[]): void {
+  for (const { metadata } of pods) {
+    const pids = processesOf(String(metadata.uid));
+    expect(pids.length > 0, `no process of pod ${metadata.name} (${metadata.uid}) is there`);
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+  }
+}
+
+/** The one node takes no pods, or takes them again. */
+export async function cordon(cluster: RealCluster, on: boolean): Promise<void> {
+  await cluster.api.patch(`/api/v1/nodes/${cluster.settings.name}`, { spec: { unschedulable: on } });
+}
+
+/** As a node that vanishes: the process dies, the pod's object is removed, and nothing takes its place. Give it back with cordon(cluster, false). */
+export async function lose(cluster: RealCluster, pod: Pod): Promise<void> {
+  await cordon(cluster, true);
+  kill9(pod);
+  await cluster.api.remove(`/api/v1/namespaces/${pod.metadata.namespace}/pods/${pod.metadata.name}`, { apiVersion: 'v1', kind: 'DeleteOptions', gracePeriodSeconds: 0 });
+}
+
+export const deletePod = (cluster: RealCluster, { metadata: { namespace, name } }: Pod): Promise<unknown> => cluster.api.remove(`/api/v1/namespaces/${namespace}/pods/${name}`);
+
+/** Looks all the time at how many of the pods are ready; the fewest are what counts. */
+export class Fewest {
+  ready = Number.POSITIVE_INFINITY;
+  private stopped = false;
+  private readonly done: Promise<void>;
+
+  constructor(pods: () => Promise<Pod[]>) {
+    this.done = (async () => {
+      while (!this.stopped) {
+        const found = await pods().catch(() => undefined);
+        if (found !== undefined) this.ready = Math.min(this.ready, found.filter(isReady).length);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    })();
+  }
+
+  async stop(): Promise<number> {
+    this.stopped = true;
+    await this.done;
+    return this.ready;
+  }
+}
+
+/** The operator's pods, and which one holds the Lease. */
+export async function operators(cluster: RealCluster, namespace: string): Promise<{ readonly holder: string; readonly pods: readonly Pod[] }> {
+  const selector = encodeURIComponent('app.kubernetes.io/component=operator');
+  const { items } = await cluster.api.list(`/api/v1/namespaces/${namespace}/pods?labelSelector=${selector}`);
+  const leases = await cluster.api.list(`/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`);
+  expect(leases.items.length === 1, `leases: ${leases.items.map(({ metadata }) => metadata.name).join(', ')}`);
+  return { holder: (leases.items[0]?.['spec'] as { holderIdentity?: string }).holderIdentity ?? '', pods: (items as Pod[]).filter(({ metadata }) => metadata.deletionTimestamp === undefined) };
+}
+
+export const leads = (pod: Pod, holder: string): boolean => holder.startsWith(`${pod.metadata.name}_`);
+
+/** Waits for a pod that is another than the one of that uid, and ready. */
+export async function replaced(cluster: RealCluster, { metadata: { namespace, name, uid } }: Pod, timeout_s = 120): Promise<Pod> {
+  return until(`${name} is back`, timeout_s, async () => {
+    const pod = (await cluster.api.get(`/api/v1/namespaces/${namespace}/pods/${name}`)) as Pod;
+    return pod.metadata.uid !== uid && isReady(pod) ? pod : undefined;
+  });
+}
