@@ -43,7 +43,7 @@ function waitMs(url: URL): number {
 
 /** By method and path. */
 export function adminRoutes({ store, replication, draining, serving, version, clock, log }: AdminParts): Map<string, HttpHandler> {
-  const state = (): object => ({ state: draining.state, lacking: draining.lacking() });
+  const state = (): object => ({ state: draining.state, leaving: draining.leaving, lacking: draining.lacking() });
   const members = (): object => {
     const { number, members: all, removed } = store.membership.configuration;
     return {

@@ -48,6 +48,11 @@ export class Draining {
     return this.#state;
   }
 
+  /** It has asked to be a member no more: that cannot be taken back. */
+  get leaving(): boolean {
+    return this.#leaving;
+  }
+
   /** For metrics. */
   get number(): number {
     return { serving: 0, draining: 1, drained: 2 }[this.#state];

@@ -29,7 +29,8 @@ export interface ReplicaReport {
   readonly revision: number;
   readonly serving: boolean;
   readonly why: string | null;
-  readonly drain: { readonly state: 'serving' | 'draining' | 'drained'; readonly lacking: readonly string[] };
+  /** leaving: it has asked to be a member no more, and serves no more. Older replicas do not say. */
+  readonly drain: { readonly state: 'serving' | 'draining' | 'drained'; readonly leaving?: boolean; readonly lacking: readonly string[] };
   readonly configuration: { readonly number: number; readonly members: readonly MemberReport[] };
   readonly peers: readonly PeerReport[];
   readonly alarms: readonly string[];

@@ -72,6 +72,10 @@ describe('wanted again during a drain', () => {
     expect(plan({ wanted: 3, drain: record(2), reports: reports([0, 1, 2], { 2: draining }) })).toMatchObject({ replicas: 3, action: { type: 'undrain', ordinal: 2 }, drain: record(2) });
     expect(plan({ wanted: 3, drain: record(2) })).toMatchObject({ replicas: 3, drain: null, action: null, story: [{ reason: 'DrainCancelled' }] });
   });
+  test('one that has asked to leave cannot come back: it is asked again to leave, should it not have come through', () => {
+    const leaving = { ...drained, drain: { state: 'drained', leaving: true, lacking: [] } } as const;
+    expect(plan({ wanted: 3, drain: record(2), reports: reports([0, 1, 2], { 2: leaving }) })).toMatchObject({ replicas: 3, drain: record(2), action: { type: 'leave', ordinal: 2 }, story: [] });
+  });
   test('one that cannot be asked keeps its record: it may be drained still', () => {
     expect(plan({ wanted: 3, drain: record(2), reports: new Map([[0, report(0, [0, 1, 2])]]) })).toMatchObject({ replicas: 3, drain: record(2), action: null });
   });

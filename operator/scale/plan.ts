@@ -6,7 +6,7 @@
  *     wanted < there   one at a time, the highest ordinal first:
  *
  *         record it in status ──► drain ──► drained ──► it leaves ──► member no more ──► StatefulSet − 1 ──► pod gone ──► claim deleted ──► record gone
- *                                   │ wanted rises: cancel, it serves again     (from here on it is finished first)
+ *                                   │ wanted rises: cancel, it serves again     (from `it leaves` on it is finished first)
  */
 import { claimName, podName } from '../desired/names.ts';
 import type { ReplicaReport } from '../replica/replica-api.ts';
@@ -126,6 +126,8 @@ function draining(input: ScaleInput, current: number, drain: DrainRecord): Scale
     const { replicas, stuck } = wanted > current ? grow(input, current) : { replicas: current, stuck: null };
     // One that cannot be asked keeps its record until it can: it may be drained still.
     if (report === undefined) return going({ replicas, stuck });
+    // Too late: what it asked for may have failed, and it never serves again. It goes, and another comes in its place.
+    if (report.drain.leaving === true) return going({ replicas, stuck, action: { type: 'leave', ordinal } });
     if (report.drain.state !== 'serving') return going({ replicas, stuck, action: { type: 'undrain', ordinal } });
     return still(replicas, { stuck, busy: true, story: [{ type: 'Normal', reason: 'DrainCancelled', note: `${wanted} replicas are wanted again: ${pod} stays` }] });
   }
