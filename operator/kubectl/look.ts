@@ -6,7 +6,7 @@ import type { Figures } from '../../datastore/admin/figures.ts';
 import { kinds } from '../desired/kinds.ts';
 import { selectorText } from '../desired/names.ts';
 import type { EdgeStore } from '../resource/edgestore.ts';
-import type { Condition } from '../resource/status.ts';
+import type { Condition, LagBucket, ReplicaStatus } from '../resource/status.ts';
 import { createClient } from '../runtime/client.ts';
 import type { Connection } from '../runtime/connection.ts';
 import { pathOf } from '../runtime/objects.ts';
@@ -17,6 +17,8 @@ export interface Replica extends Partial<Figures> {
   readonly node?: string;
   /** Of the pod: it may get clients. */
   readonly ready: boolean;
+  /** How far it is behind, as the operator says. */
+  readonly lag?: LagBucket;
   /** Why it could not be asked. */
   readonly error?: string;
 }
@@ -37,6 +39,9 @@ export interface Store {
 const ANSWER_MS = 10_000;
 const PAGE_BYTES_MAX = 16 * 1_048_576;
 
+/** The cluster's own role `view` lacks it, for it reaches every page of every pod: who may only view sees what the operator says. */
+const NO_PROXY = 'needs get of pods/proxy, which the roles edit and admin have';
+
 /** A page of a pod, by way of the apiserver. @throws Error with what it said instead */
 async function page(connection: Connection, path: string): Promise<string> {
   const headers = await connection.headers();
@@ -49,7 +54,7 @@ async function page(connection: Connection, path: string): Promise<string> {
         if (body.length > PAGE_BYTES_MAX) response.destroy(new Error('the page is too large'));
       });
       response.on('error', reject);
-      response.on('end', () => (response.statusCode === 200 ? resolve(body) : reject(new Error(`HTTP ${response.statusCode}: ${messageIn(body)}`))));
+      response.on('end', () => (response.statusCode === 200 ? resolve(body) : reject(new Error(response.statusCode === 403 ? NO_PROXY : `HTTP ${response.statusCode}: ${messageIn(body)}`))));
     });
     call.on('error', reject);
     call.end();
@@ -70,10 +75,14 @@ interface Pod extends KubeObject {
   readonly status?: { readonly phase?: string; readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }
 
-async function replica(connection: Connection, pod: Pod): Promise<Replica> {
+async function replica(connection: Connection, pod: Pod, told: ReplicaStatus | undefined): Promise<Replica> {
   const ready = pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
   const port = pod.spec?.containers?.flatMap(({ ports }) => ports ?? []).find(({ name }) => name === 'metrics')?.containerPort;
-  const known = { pod: pod.metadata.name, ready, ...(pod.spec?.nodeName === undefined ? {} : { node: pod.spec.nodeName }) };
+  const known = {
+    pod: pod.metadata.name, ready,
+    ...(pod.spec?.nodeName === undefined ? {} : { node: pod.spec.nodeName }),
+    ...(told === undefined ? {} : { slot: told.slot, lag: told.lag, ...(told.version === undefined ? {} : { version: told.version }) }),
+  };
   if (pod.status?.phase !== 'Running' || port === undefined) return { ...known, error: port === undefined ? 'it has no port "metrics"' : (pod.status?.phase ?? 'Pending').toLowerCase() };
   try {
     return { ...known, ...figuresOf(await page(connection, `${pathOf(kinds.pod, pod.metadata.namespace ?? '', `${pod.metadata.name}:${port}`, 'proxy')}/metrics`)) };
@@ -102,7 +111,7 @@ export async function look(connection: Connection, namespace: string | null, nam
       ...(status?.clusterId === undefined ? {} : { clusterId: status.clusterId }),
       ...(status?.drain === undefined ? {} : { draining: status.drain.pod }),
       conditions: status?.conditions ?? [],
-      replicas: await Promise.all(pods.sort(byName).map((pod) => replica(connection, pod))),
+      replicas: await Promise.all(pods.sort(byName).map((pod) => replica(connection, pod, status?.replicaStatus?.find(({ name: of }) => of === pod.metadata.name)))),
     };
   }));
 }

@@ -9,7 +9,8 @@ import { look } from './look.ts';
 const usage = `kubectl edgestore status [NAME] [-n NAMESPACE | -A] [-o table|json] [--kubeconfig FILE] [--context NAME]
 
 Says how EdgeStores are: what is wanted and there, what the operator says, and, asked of each replica through the apiserver, revisions, sizes, versions
-and how far each pair is apart. Needs get and list of edgestores, list of pods, and get of pods/proxy.
+and how far each pair is apart. Needs get and list of edgestores, list of pods, and get of pods/proxy: roles edit and admin. With role view alone replicas
+are not asked: what the operator says of them is shown.
 Exits 1 if an EdgeStore is not available, or a replica could not be asked.`;
 
 class UsageError extends Error {}

@@ -35,6 +35,8 @@ test('nobody looked at it; a pod that cannot be asked; one that drains', () => {
   expect(isHealthy(fresh)).toBe(false);
   const broken: Store = { ...store, draining: 'shop-1', replicas: [{ pod: 'shop-0', ready: false, error: 'pending' }, store.replicas[1] ?? { pod: '', ready: false }] };
   expect(storesText([broken])).toContain('not asked: pending');
+  const viewed: Store = { ...store, replicas: [{ pod: 'shop-0', ready: true, slot: 0, version: '0.1.0', lag: 'CaughtUp', error: 'needs a right' }] };
+  expect(storesText([viewed])).toMatch(/shop-0 +0 +0\.1\.0 .*ready, CaughtUp; not asked: needs a right/);
   expect(storesText([broken])).toContain('draining, alarm NOSPACE');
   expect(isHealthy(broken)).toBe(false);
 });

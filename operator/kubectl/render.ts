@@ -8,8 +8,8 @@ import type { Replica, Store } from './look.ts';
 export const isHealthy = ({ conditions, replicas }: Store): boolean =>
   conditions.some(({ type, status }) => type === 'Available' && status === 'True') && replicas.every(({ error }) => error === undefined);
 
-function state(store: Store, { pod, ready, error, serving, alarms }: Replica): string {
-  if (error !== undefined) return `not asked: ${error}`;
+function state(store: Store, { pod, ready, error, serving, alarms, lag }: Replica): string {
+  if (error !== undefined) return `${lag === undefined ? '' : `${ready ? 'ready' : 'not ready'}, ${lag}; `}not asked: ${error}`;
   const is = store.draining === pod ? 'draining' : serving === false ? 'not serving' : ready ? 'ready' : 'not ready';
   return [is, ...(alarms ?? []).map((alarm) => `alarm ${alarm}`)].join(', ');
 }
