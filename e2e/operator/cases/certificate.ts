@@ -23,8 +23,8 @@ export async function issued(store: Store): Promise<string> {
   return new X509Certificate(Buffer.from(secret.data['tls.crt'] ?? '', 'base64')).serialNumber;
 }
 
-/** Puts a certificate into NAME-peer-tls that was issued so many days ago: the operator issues another when two thirds of a year are over. */
-export async function age(store: Store, days: number): Promise<void> {
+/** Puts a certificate into NAME-peer-tls that was issued so many days ago: the operator issues another when two thirds of a year are over. Returns its serial number. */
+export async function age(store: Store, days: number): Promise<string> {
   const secret = async (name: string): Promise<Record<string, string>> => {
     const { data } = await store.cluster.api.get(secretPath(store, name)) as { data: Record<string, string> };
     return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
@@ -34,4 +34,5 @@ export async function age(store: Store, days: number): Promise<void> {
   const old = await issue({ certPem: ca['ca.crt'] ?? '', keyPem: ca['ca.key'] ?? '' }, store.name, names, Date.now() - days * 86_400_000);
   const base64 = (text: string): string => Buffer.from(text).toString('base64');
   await store.cluster.api.patch(secretPath(store, 'peer-tls'), { data: { 'tls.crt': base64(old.certPem), 'tls.key': base64(old.keyPem) } });
+  return new X509Certificate(old.certPem).serialNumber;
 }
