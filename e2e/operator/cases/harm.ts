@@ -34,11 +34,17 @@ export async function cordon(cluster: RealCluster, on: boolean): Promise<void> {
   await cluster.api.patch(`/api/v1/nodes/${cluster.settings.name}`, { spec: { unschedulable: on } });
 }
 
-/** As a node that vanishes: the process dies, the pod's object is removed, and nothing takes its place. Give it back with cordon(cluster, false). */
+/** As a node that vanishes: the pod's object is removed, its process dies, and nothing takes its place. Give it back with cordon(cluster, false). */
 export async function lose(cluster: RealCluster, pod: Pod): Promise<void> {
+  const { namespace, name, uid } = pod.metadata;
   await cordon(cluster, true);
-  kill9(pod);
-  await cluster.api.remove(`/api/v1/namespaces/${pod.metadata.namespace}/pods/${pod.metadata.name}`, { apiVersion: 'v1', kind: 'DeleteOptions', gracePeriodSeconds: 0 });
+  // The object first: otherwise the kubelet starts the container again before it hears of it.
+  await cluster.api.remove(`/api/v1/namespaces/${namespace}/pods/${name}`, { apiVersion: 'v1', kind: 'DeleteOptions', gracePeriodSeconds: 0 });
+  await until(`${name} is dead`, 30, () => {
+    const pids = processesOf(String(uid));
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    return Promise.resolve(pids.length === 0);
+  }, 50);
 }
 
 export const deletePod = (cluster: RealCluster, { metadata: { namespace, name } }: Pod): Promise<unknown> => cluster.api.remove(`/api/v1/namespaces/${namespace}/pods/${name}`);
