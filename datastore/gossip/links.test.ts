@@ -2,6 +2,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { limits } from '../limits.ts';
 import type { Link } from '../host/host.ts';
+import { silent } from '../host/log.ts';
+import type { Logger } from '../host/log.ts';
 import { logId } from '../replica/types.ts';
 import { GossipCluster } from '../testing/gossip-cluster.ts';
 import { toys } from '../testing/toy-replica.ts';
@@ -269,4 +271,26 @@ describe('links', () => {
     expect(cluster.net.stats.bytes - before.bytes).toBeLessThan(60 * 600);
     await cluster.stop();
   });
+});
+
+test('why a peer cannot be reached is logged once for each change', async () => {
+  const lines: string[] = [];
+  const log: Logger = {
+    ...silent,
+    info: (message, fields) => void (message === 'peer connected' && lines.push(`${message} ${String(fields?.['dialled'])}`)),
+    warn: (message, fields) => void lines.push(`${message}: ${String(fields?.['why'])}`),
+    with: () => log,
+  };
+  const cluster = new GossipCluster<ToyReplica>(toys, 3, 2);
+  await cluster.start('m0', { log });
+  await cluster.clock.run(30_000);
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toMatch(/^peer cannot be reached: ./);
+  await cluster.start('m1');
+  await cluster.clock.until(() => lines.length === 2, 30_000);
+  expect(lines[1]).toMatch(/^peer connected/);
+  cluster.crash('m1');
+  await cluster.clock.run(30_000);
+  expect(lines.slice(2)).toEqual([lines[0]]);
+  await cluster.stop();
 });

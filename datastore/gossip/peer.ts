@@ -30,6 +30,12 @@ export interface Linked {
   readonly waiting: WaitingRoom;
 }
 
+/** Of several addresses of a name each may have failed for a reason of its own: the first counts. */
+function reasonOf(error: unknown): string {
+  const first = error instanceof AggregateError && error.errors.length > 0 ? (error.errors[0] as unknown) : error;
+  return first instanceof Error ? first.message : String(first);
+}
+
 export class Peer {
   readonly name: string;
   readonly stats: PeerStats;
@@ -50,6 +56,8 @@ export class Peer {
   #dialling = false;
   #timer: Timer | null = null;
   #stopped = false;
+  /** Why each URL led nowhere, as it was logged; a change is. */
+  readonly #why = new Map<string, string>();
   readonly #backoff: Backoff;
   readonly #clock: Clock;
   readonly #net: Network;
@@ -74,6 +82,7 @@ export class Peer {
 
   set urls(urls: readonly string[]) {
     this.#urls = urls;
+    for (const url of this.#why.keys()) if (!urls.includes(url)) this.#why.delete(url);
   }
 
   /** This link is the one in use now; the one that was is closed. */
@@ -82,6 +91,7 @@ export class Peer {
     this.linked = linked;
     this.stats.connected = true;
     this.stats.connects++;
+    this.#why.clear();
     if (old === null) return;
     this.#release(old);
     old.session.close(closeReasons.duplicateLink);
@@ -129,6 +139,12 @@ export class Peer {
     linked.session.close(reason);
   }
 
+  #unreachable(url: string, why: string): void {
+    if (this.#why.get(url) === why) return this.#log.debug('peer cannot be reached', { url, why });
+    this.#why.set(url, why);
+    this.#log.warn('peer cannot be reached', { url, why });
+  }
+
   #release(linked: Linked): void {
     linked.donor.stop();
     linked.pull.stop();
@@ -157,7 +173,7 @@ export class Peer {
     const failed = (error: unknown): void => {
       if (!over()) return;
       this.stats.dialFailures++;
-      this.#log.debug('peer cannot be reached', { url, error });
+      this.#unreachable(url, reasonOf(error));
       this.#later(false);
     };
     const timeout = this.#clock.after(limits.dial_timeout_ms, () => failed(new Error('timed out')));
