@@ -1,4 +1,5 @@
 /** One replica's whole state, wired: opened from its data folder, changed only through here, closed in order. */
+import { errUnavailable } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { Logger } from '../host/log.ts';
 import type { Workers } from '../host/workers.ts';
@@ -139,7 +140,8 @@ export class Store {
       isRetired: (log) => replica.retired.has(log),
       isRetiredEverywhere: (log) => replica.isRetiredEverywhere(log),
     });
-    const commitSystem = (writes: readonly Write[]): Promise<void> => replica.commit(writes).durable;
+    const commitSystem = (writes: readonly Write[]): Promise<void> =>
+      replica.held ? Promise.reject(errUnavailable('not every member has vouched for this disk yet')) : replica.commit(writes).durable;
     this.alarms = new Alarms(keyspace.system, commitSystem);
     const quota = new Quota(this.alarms, self.id, {
       quotaBytes: options.quotaBytes,

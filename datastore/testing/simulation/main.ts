@@ -1,5 +1,5 @@
 /**
- * `npm run simulate -- --seeds N [--from S] [--jobs J] [--minutes M]`: that many seeds, on that many processors (default 2), no new ones
+ * `npm run simulate -- --seeds N [--from S] [--jobs J] [--minutes M] [--plant NAME]`: that many seeds, on that many processors (default 2), no new ones
  * after so many minutes; prints those that fail.
  * `npm run simulate -- --seed S [--trace] [--plant NAME]`: one, with everything that happens.
  */
@@ -8,12 +8,15 @@ import { parseArgs } from 'node:util';
 import { Figures } from './figures.ts';
 import { plants } from './planted.ts';
 import { explain, runSeed } from './run.ts';
+import type { RunOptions } from './run.ts';
 
 interface Job {
   readonly from: number;
   readonly count: number;
   readonly step: number;
   readonly minutes: number;
+  /** Name of a bug that is planted in each. */
+  readonly plant?: string | undefined;
 }
 interface Report {
   readonly seed: number;
@@ -28,26 +31,33 @@ process.on('unhandledRejection', (error) => {
   if ((error as { code?: unknown } | null)?.code !== 'ECRASHED') stray ??= error;
 });
 
-async function one(seed: number): Promise<Report> {
+const planted = (name: string | undefined): RunOptions => {
+  const plant = plants.find((p) => p.name === name);
+  if (name !== undefined && plant === undefined) throw new Error(`no planted bug is called ${name}: ${plants.map((p) => p.name).join('; ')}`);
+  return plant === undefined ? {} : { plant };
+};
+
+async function one(seed: number, plant: string | undefined): Promise<Report> {
   stray = null;
-  const result = await runSeed(seed);
+  const result = await runSeed(seed, planted(plant));
   const failure = result.violation !== null ? explain(result) : stray === null ? null : `seed ${seed}: nobody waits for ${stray instanceof Error ? (stray.stack ?? stray.message) : String(stray)}`;
   return { seed, failure, figures: [...result.figures.counts], virtualMs: result.virtualMs };
 }
 
-async function work({ from, count, step, minutes }: Job): Promise<void> {
+async function work({ from, count, step, minutes, plant }: Job): Promise<void> {
   const end = performance.now() + minutes * 60_000;
-  for (let i = 0; i < count && performance.now() < end; i++) parentPort!.postMessage(await one(from + i * step));
+  for (let i = 0; i < count && performance.now() < end; i++) parentPort!.postMessage(await one(from + i * step, plant));
 }
 
-async function many(seeds: number, from: number, jobs: number, minutes: number): Promise<number> {
+async function many(seeds: number, from: number, jobs: number, minutes: number, plant: string | undefined): Promise<number> {
+  planted(plant);
   const figures = new Figures();
   const failures: string[] = [];
   const started = performance.now();
   let done = 0;
   let virtualMs = 0;
   const workers = Array.from({ length: jobs }, (_, i) => {
-    const worker = new Worker(new URL(import.meta.url), { workerData: { from: from + i, count: Math.ceil((seeds - i) / jobs), step: jobs, minutes } satisfies Job, resourceLimits: { maxYoungGenerationSizeMb: 96 } });
+    const worker = new Worker(new URL(import.meta.url), { workerData: { from: from + i, count: Math.ceil((seeds - i) / jobs), step: jobs, minutes, plant } satisfies Job, resourceLimits: { maxYoungGenerationSizeMb: 96 } });
     worker.on('message', (report: Report) => {
       figures.merge(report.figures);
       virtualMs += report.virtualMs;
@@ -70,8 +80,7 @@ async function many(seeds: number, from: number, jobs: number, minutes: number):
 }
 
 async function traced(seed: number, trace: boolean, plantName: string | undefined): Promise<number> {
-  const plant = plants.find((p) => p.name === plantName);
-  const result = await runSeed(seed, { ...(trace ? { print: (line: string) => console.log(line) } : {}), ...(plant === undefined ? {} : { plant }) });
+  const result = await runSeed(seed, { ...(trace ? { print: (line: string) => console.log(line) } : {}), ...planted(plantName) });
   if (result.violation !== null) console.log(explain(result));
   if (stray !== null) console.log('nobody waits for', stray);
   console.log(`seed ${seed}: ${result.violation === null ? 'nothing found' : 'failed'}; digest ${result.digest}; ${result.virtualMs.toFixed(0)} ms of virtual time`);
@@ -82,7 +91,7 @@ if (isMainThread) {
   const { values } = parseArgs({
     options: { seeds: { type: 'string', default: '200' }, from: { type: 'string', default: '1' }, jobs: { type: 'string', default: '2' }, minutes: { type: 'string', default: '100000' }, seed: { type: 'string' }, trace: { type: 'boolean', default: false }, plant: { type: 'string' } },
   });
-  process.exitCode = values.seed === undefined ? await many(Number(values.seeds), Number(values.from), Number(values.jobs), Number(values.minutes)) : await traced(Number(values.seed), values.trace, values.plant);
+  process.exitCode = values.seed === undefined ? await many(Number(values.seeds), Number(values.from), Number(values.jobs), Number(values.minutes), values.plant) : await traced(Number(values.seed), values.trace, values.plant);
 } else {
   await work(workerData as Job);
 }

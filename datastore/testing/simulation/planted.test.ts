@@ -8,9 +8,10 @@ import { Violation } from './violation.ts';
 const SEEDS = 12;
 
 describe('a planted bug is found', () => {
-  test.each(plants.map((plant) => [plant.name, plant] as const))('%s', async (_name, plant) => {
+  test.each(plants.filter(({ rare }) => rare !== true).map((plant) => [plant.name, plant] as const))('%s', async (_name, plant) => {
     let found: unknown = null;
-    for (let seed = 1; seed <= (plant.seeds ?? SEEDS) && found === null; seed++) found = (await runSeed(seed, { plant })).violation;
+    const from = plant.from ?? 1;
+    for (let seed = from; seed < from + (plant.seeds ?? SEEDS) && found === null; seed++) found = (await runSeed(seed, { plant })).violation;
     // Either the checks of the simulation see it, or an assertion that is on in production, too.
     expect(found instanceof Violation || found instanceof InvariantError).toBe(true);
   });

