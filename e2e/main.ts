@@ -1,5 +1,6 @@
 /**
- * Runs the end-to-end suites one after the other, each as a process of its own, and adds up what they found.
+ * Runs the end-to-end suites one after the other, each as a process of its own, and adds up what they found. A suite that mostly waits runs
+ * beside those after it; its output is shown when it has ended.
  *
  *   npm run e2e -- [--only NAME[,NAME]] [--long] [--no-setup] [--list]
  *
@@ -8,7 +9,7 @@
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { countLine, readResults, summary, writeResults } from './results.ts';
@@ -23,7 +24,7 @@ const ROOT = join(import.meta.dirname, '..');
 const SETUP_LIMIT_MINUTES = 40;
 const KILL_GRACE_MS = 15_000;
 
-let current: ChildProcess | undefined;
+const running = new Set<ChildProcess>();
 
 /** Sends a signal to the suite and to everything that it started and left in its process group. */
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
@@ -34,10 +35,12 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
-/** Runs a program with this one's output. Returns what went wrong, '' if nothing did. */
-async function run(command: string, args: readonly string[], limit_minutes: number, env: Record<string, string> = {}): Promise<string> {
-  const child = spawn(command, args, { cwd: ROOT, env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit'], detached: true });
-  current = child;
+/** Runs a program with this one's output, or with a file for it. Returns what went wrong, '' if nothing did. */
+async function run(command: string, args: readonly string[], limit_minutes: number, env: Record<string, string> = {}, output?: string): Promise<string> {
+  const to = output === undefined ? 'inherit' as const : openSync(output, 'w');
+  const child = spawn(command, args, { cwd: ROOT, env: { ...process.env, ...env }, stdio: ['ignore', to, to], detached: true });
+  if (to !== 'inherit') closeSync(to);
+  running.add(child);
   let late = false;
   const timers: NodeJS.Timeout[] = [];
   timers.push(setTimeout(() => {
@@ -51,7 +54,7 @@ async function run(command: string, args: readonly string[], limit_minutes: numb
   });
   timers.forEach(clearTimeout);
   signalGroup(child, 'SIGKILL'); // what it left behind must not disturb the next
-  current = undefined;
+  running.delete(child);
   return late ? `not done after ${limit_minutes} min` : problem;
 }
 
@@ -71,21 +74,29 @@ async function prepare(suite: Suite, setup: boolean): Promise<{ readonly skip: s
   return { skip: '', fail: '' };
 }
 
-/** Runs one suite. What it wrote counts; a bad end that its results do not show is a failure of its own. */
-async function runSuite(suite: Suite, setup: boolean, dir: TempDir): Promise<Result[]> {
+type Outcome = () => Promise<Result[]>;
+
+/**
+ * Starts one suite; what it needs is there when this resolves. What it returns waits for its end. What the suite wrote counts; a bad end that its results do not show is a failure of its own. */
+async function startSuite(suite: Suite, setup: boolean, dir: TempDir): Promise<Outcome> {
   const started = Date.now();
   const only = (status: Result['status'], reason: string): Result =>
     ({ suite: suite.name, name: suite.about, status, reason, seconds: (Date.now() - started) / 1000 });
   const { skip, fail } = await prepare(suite, setup);
-  if (skip !== '') return [only('skipped', skip)];
-  if (fail !== '') return [only('failed', fail)];
+  if (skip !== '') return async () => [only('skipped', skip)];
+  if (fail !== '') return async () => [only('failed', fail)];
   const file = dir.join(`${suite.name.replaceAll('/', '-')}.json`);
-  const problem = await run(process.execPath, suite.args, suite.limit_minutes, { E2E_RESULTS: file });
-  const written = readResults(file);
-  if (written === undefined) return [problem === '' ? only('passed', '') : only('failed', problem)];
-  const results = written.map((result) => ({ ...result, suite: suite.name }));
-  const shown = results.some((result) => result.status === 'failed');
-  return problem === '' || shown ? results : [...results, only('failed', problem)];
+  const output = suite.beside ? file.replace(/json$/, 'log') : undefined;
+  const end = run(process.execPath, suite.args, suite.limit_minutes, { E2E_RESULTS: file }, output);
+  return async () => {
+    const problem = await end;
+    if (output !== undefined) console.log(`\n=== ${suite.name}, which ran beside others\n${readFileSync(output, 'utf8')}`);
+    const written = readResults(file);
+    if (written === undefined) return [problem === '' ? only('passed', '') : only('failed', problem)];
+    const results = written.map((result) => ({ ...result, suite: suite.name }));
+    const shown = results.some((result) => result.status === 'failed');
+    return problem === '' || shown ? results : [...results, only('failed', problem)];
+  };
 }
 
 async function main(): Promise<number> {
@@ -102,20 +113,25 @@ async function main(): Promise<number> {
 
   await using dir = TempDir.create('results');
   const results: Result[] = [];
+  const besides: Outcome[] = [];
   for (const suite of suites) {
     if (names !== undefined ? !names.includes(suite.name) : suite.long && !options.long) continue;
     console.log(`\n=== ${suite.name}: ${suite.about}`);
     if (suite.args[0]?.startsWith('e2e/') === true && !existsSync(`${ROOT}/${suite.args[0]}`)) throw new Error(`${suite.args[0]} does not exist`);
-    results.push(...await runSuite(suite, !options['no-setup'], dir));
+    const outcome = await startSuite(suite, !options['no-setup'], dir);
+    if (suite.beside) besides.push(outcome);
+    else results.push(...await outcome());
     writeResults(results);
   }
+  for (const outcome of besides) results.push(...await outcome());
+  writeResults(results);
   console.log(`\n${summary(results)}\n${countLine(results)}`);
   return results.some((result) => result.status === 'failed') ? 1 : 0;
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
-    if (current !== undefined) signalGroup(current, 'SIGTERM');
+    for (const child of running) signalGroup(child, 'SIGTERM');
     setTimeout(() => process.exit(1), 2_000).unref();
     process.exitCode = 1;
   });

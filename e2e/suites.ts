@@ -12,17 +12,22 @@ export interface Suite {
   readonly root: boolean;
   /** Only with --long. */
   readonly long: boolean;
+  /** Leaves the processor alone for most of its time: the suites after it run meanwhile. */
+  readonly beside: boolean;
   readonly limit_minutes: number;
   /** Arguments for node, from the checkout's root. */
   readonly args: readonly string[];
 }
 
 const suite = (name: string, about: string, args: readonly string[], limit_minutes: number, more: Partial<Suite> = {}): Suite =>
-  ({ name, about, args, limit_minutes, tools: [], debian: [], root: false, long: false, ...more });
+  ({ name, about, args, limit_minutes, tools: [], debian: [], root: false, long: false, beside: false, ...more });
 
 /** In the order in which they run: what fails fast comes first. */
 export const suites: readonly Suite[] = [
   suite('helpers', 'The tests of the end-to-end tests\' own helpers', ['--test', 'e2e/**/*.test.ts'], 3),
+  suite('robustness/partitions', 'Links that are cut, one-way, flapping, slow, and kill -9: nothing acknowledged is lost, replicas end equal, watchers miss nothing', [
+    'e2e/robustness/partitions/main.ts', '--seconds', '300', '--seed', '1',
+  ], 12, { beside: true }),
   suite('compatibility/common', 'etcd\'s own black-box tests, with etcd\'s own client: those of what EdgeStore has', [
     'e2e/compatibility/common/main.ts', '--run', '^Test(Alarm|Compact|DefragOnline|EndpointH|EndpointStatus|HashKVWithNoAuth|KV|LeaseGrant|MemberList|Status$|Txn|VerifyHash|WaitLeader|Watch)',
   ], 15, { tools: ['etcd', 'etcd-suite'] }),
@@ -47,9 +52,6 @@ export const suites: readonly Suite[] = [
   suite('robustness/merge-tables', 'A merging table of one\'s own on two replicas; then one of them has another table: what is said, nothing is lost, and it ends', [
     'e2e/robustness/merge-tables/main.ts',
   ], 4),
-  suite('robustness/partitions', 'Links that are cut, one-way, flapping, slow, and kill -9: nothing acknowledged is lost, replicas end equal, watchers miss nothing', [
-    'e2e/robustness/partitions/main.ts', '--seconds', '75', '--seed', '1',
-  ], 8),
   suite('robustness/unattached', 'What others overwrite leaves a replica without clients where it was', [
     'e2e/robustness/unattached/main.ts', '--overwrites', '120000', '--warm', '30000',
   ], 6, { tools: ['etcd'] }),
