@@ -37,7 +37,15 @@ test('a replica that goes on in another log says so to its peers before it sends
   const a = await cluster.start('m0');
   const b = await cluster.start('m1', { log });
   await cluster.clock.run(1_000);
-  await cluster.clock.wait(a.replica.replica.reincarnate(78), 1_000);
+  // What comes in meanwhile is reported.
+  for (let i = 0; i < 20; i++) b.replica.put(`b${i}`, 'x');
+  await cluster.clock.run(5);
+  const done = a.replica.replica.reincarnate(78);
+  for (let i = 0; i < 20; i++) {
+    b.replica.put(`c${i}`, 'x');
+    await cluster.clock.run(20);
+  }
+  await cluster.clock.wait(done, 1_000);
   a.replica.put('new', 'y');
   await cluster.clock.until(() => b.replica.state()['new'] === 'y', 5_000);
   expect(warnings).toEqual([]);

@@ -108,7 +108,7 @@ export class Gossip {
     this.#reporter = new Reporter(
       this.#clock,
       () => this.#replica.report(),
-      (report) => this.#broadcast({ type: 'report', report }),
+      (report) => this.#report(report),
     );
     this.#intake = new Intake({
       replica: this.#replica,
@@ -125,7 +125,7 @@ export class Gossip {
     this.#bootstrap = new Bootstrap(options.state, () => this.#peers.size + 1, this.#log, (state) => {
       this.#broadcast({ type: 'status', state });
       // What it holds counts from now on: others may wait for it to vouch for their disks.
-      if (state === 'ready') this.#broadcast({ type: 'report', report: this.#replica.report() });
+      if (state === 'ready') this.#report(this.#replica.report());
     }, options.begin ?? null);
     this.#admission = new Admission({
       clock: this.#clock,
@@ -367,7 +367,7 @@ export class Gossip {
     this.#seeds?.admitted(session);
     this.#greeting.delete(session);
     const mismatch = (): void => this.#mismatch(peer);
-    const donor = new Donor(session, this.#replica, this.#clock, log, peer.stats, { mayAnswer: () => this.#mayAnswer(peer), mismatch, answering: () => this.#tellOldest(peer, session) });
+    const donor = new Donor(session, this.#replica, this.#clock, log, peer.stats, { mayAnswer: () => this.#isOfThisLog(session) && this.#mayAnswer(peer), mismatch, answering: () => this.#tellOldest(peer, session) });
     const pull: Pull = new Pull(session, this.#replica, this.#clock, log, peer.stats, this.#antiEntropy, {
       integrate: (frame) => this.#intake.answer(peer, session, frame),
       caughtUp: () => this.#caughtUp(peer),
@@ -510,6 +510,16 @@ export class Gossip {
 
   #linked(): Peer[] {
     return [...this.#peers.values()].filter((peer) => peer.linked !== null);
+  }
+
+  /** Did the hello on this link name the log that this replica writes now? If not, the link is about to be made anew, and nothing of the new log goes over it. */
+  #isOfThisLog(session: Session): boolean {
+    return session.mine.log === this.#replica.log;
+  }
+
+  #report(report: Uint8Array): void {
+    const bytes = encodeMessage({ type: 'report', report });
+    for (const { linked } of this.#linked()) if (this.#isOfThisLog(linked!.session)) linked!.session.sendEncoded(bytes);
   }
 
   #broadcast(message: Message): void {

@@ -89,6 +89,11 @@ export class Session {
     return this.#gone;
   }
 
+  /** What this side's hello said. */
+  get mine(): Hello {
+    return this.#mine;
+  }
+
   get state(): 'hello' | 'accepted' | 'closed' {
     return this.#state;
   }
