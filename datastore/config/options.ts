@@ -60,7 +60,7 @@ export const options = [
   replication('strided-revisions', 'flag', 'false', 'Count revisions in strides that name their replica from the first one on, also alone. For a replica that others will join.'),
 
   compaction('auto-compaction-mode', 'string', 'periodic', "'periodic': --auto-compaction-retention is a time; 'revision': a count of revisions.", { choices: ['periodic', 'revision'] }),
-  compaction('auto-compaction-retention', 'string', '', "How much history to keep: '10m', '8' (hours), or a count of revisions; 0: never compact by itself. Default: 10m with several replicas, 0 alone (as etcd)."),
+  compaction('auto-compaction-retention', 'string', '', "How much history to keep: '10m', '8' (hours), or a count of revisions; 0: never compact by itself. Default: 10m with several replicas, 0 alone (as etcd). Time goes on over restarts."),
 
   client('cert-file', 'string', '', 'Certificate (PEM) of the client port.', clientFile('cert-file')),
   client('key-file', 'string', '', 'Key (PEM) of the client port.', clientFile('key-file')),
