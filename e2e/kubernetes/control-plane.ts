@@ -29,6 +29,8 @@ export interface ControlPlaneOptions {
   readonly restart?: boolean;
   /** Only the apiserver: no controllers, no scheduler, no nodes. */
   readonly apiserverOnly?: boolean;
+  /** `start` leaves everything but the apiserver out; `startControllers` starts the controller manager. */
+  readonly controllersLater?: boolean;
 }
 
 export class ControlPlane implements AsyncDisposable {
@@ -42,11 +44,13 @@ export class ControlPlane implements AsyncDisposable {
   /** How often each program was started again after it ended by itself. */
   readonly restarts = new Map<string, number>();
   private readonly restart: boolean;
+  private readonly later: boolean;
   private stopping = false;
 
-  private constructor(api: KubeApi, etcd: string, newApiserver: (etcd: string) => Program, clients: readonly Program[], restart: boolean) {
+  private constructor(api: KubeApi, etcd: string, newApiserver: (etcd: string) => Program, clients: readonly Program[], restart: boolean, later: boolean) {
     this.api = api;
     this.restart = restart;
+    this.later = later;
     this.newApiserver = newApiserver;
     this.apiserver = newApiserver(etcd);
     this.clients = clients;
@@ -89,7 +93,7 @@ export class ControlPlane implements AsyncDisposable {
       program('kube-scheduler', [`--kubeconfig=${at('kubeconfig')}`, '--bind-address=127.0.0.1', `--secure-port=${schedulerPort}`, `--cert-dir=${at('certs-scheduler')}`, ...rates, ...(options.schedulerFlags ?? [])]),
       program('kwok', [`--kubeconfig=${at('kubeconfig')}`, `--config=${at('kwok.yaml')}`]),
     ];
-    return new ControlPlane(new KubeApi(url, TOKEN), options.etcd, newApiserver, clients, options.restart ?? false);
+    return new ControlPlane(new KubeApi(url, TOKEN), options.etcd, newApiserver, clients, options.restart ?? false, options.controllersLater ?? false);
   }
 
   /** Starts the apiserver, waits until it is ready, then starts the rest. Returns the seconds until ready. */
@@ -103,12 +107,17 @@ export class ControlPlane implements AsyncDisposable {
       if (Date.now() - from > timeout_s * 1000) throw new Error(`kube-apiserver is not ready after ${timeout_s} s:\n${this.apiserver.tail(40)}`);
       await sleep(100);
     }
-    for (const program of this.clients) {
+    for (const program of this.later ? [] : this.clients) {
       if (program.running) continue;
       program.start();
       if (this.restart) void this.keepRunning(program);
     }
     return (Date.now() - from) / 1000;
+  }
+
+  /** Starts the controller manager alone. */
+  startControllers(): void {
+    this.clients.find(({ name }) => name === 'kube-controller-manager')!.start();
   }
 
   private async keepRunning(program: Program): Promise<void> {

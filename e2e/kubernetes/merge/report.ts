@@ -36,7 +36,7 @@ export function markdown(byField: readonly PairResult[], byObject: readonly Pair
     }),
     '- anything but a finalizer / deletes it: the deletion wins',
     '',
-    `Of the ${2 * byField.length} edits, ${lost(byField)} are not in the result. When the later object wins as a whole (\`--merge-policy\` with \`whole\` for all kinds), ${lost(byObject)} are not.`,
+    `Of the ${2 * byField.length} edits, ${lost(byField)} are not in the result. When the later write wins as a whole (\`--merge off\`), ${lost(byObject)} are not.`,
     '',
   ].join('\n')}`;
 }
