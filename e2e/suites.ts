@@ -75,6 +75,9 @@ export const suites: readonly Suite[] = [
   suite('operator/monitoring', 'Every expression of the dashboards and alerts, answered by a Prometheus that scraped three replicas under load and the operator', [
     'e2e/operator/monitoring/main.ts',
   ], 6, { tools: ['k8s', 'checks'], debian: ['monitoring'] }),
+  suite('docs/guides-node', 'The guide to static pods as it stands: the real kubelet runs the store and, on it, its own apiserver', ['e2e/guides/main.ts', '--only', 'static-pods'], 10, {
+    tools: ['etcd', 'k8s', 'kubelet'], debian: ['containers'], root: true, long: true,
+  }),
   suite('compatibility/common-long', 'All of etcd\'s own black-box tests, those of users, roles and snapshots included', [
     'e2e/compatibility/common/main.ts',
   ], 45, { tools: ['etcd', 'etcd-suite'], long: true }),

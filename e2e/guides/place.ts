@@ -28,6 +28,7 @@ for at in /etc /var/lib /var/log /opt; do
   mount -t overlay overlay -o lowerdir=$at,upperdir='${folder}'/$name/upper,workdir='${folder}'/$name/work $at || exit 1
 done
 mount -t tmpfs -o mode=755 tmpfs /run
+mount --make-rshared /
 ip link set lo up; hostname '${name}'
 mkdir -p '${folder}/home'; export HOME='${folder}/home'; cd "$HOME"; unset KUBECONFIG
 `;
@@ -47,14 +48,19 @@ export class Place {
     this.pid = shell.pid ?? 0;
   }
 
-  /** @param folder of the test; scripts and what they print lie there */
-  static async create(name: string, folder: string): Promise<Place> {
+  /**
+   * @param folder of the test; scripts and what they print lie there
+   * @param network 'host': it is on this machine's, as somebody beside a cluster
+   */
+  static async create(name: string, folder: string, network: 'own' | 'host' = 'own'): Promise<Place> {
     const own = join(folder, name);
     mkdirSync(join(own, 'inside'), { recursive: true });
     mkdirSync(join(own, 'bin'));
-    writeFileSync(join(own, 'bin/edgestore'), `#!/bin/sh\nexec '${process.execPath}' '${ROOT}/datastore/main.ts' "$@"\n`, { mode: 0o755 });
+    for (const [command, main] of [['edgestore', 'datastore/main.ts'], ['kubectl-edgestore', 'operator/kubectl/main.ts']] as const) {
+      writeFileSync(join(own, 'bin', command), `#!/bin/sh\nexec '${process.execPath}' '${ROOT}/${main}' "$@"\n`, { mode: 0o755 });
+    }
     for (const name of PROGRAMS) if (hasTool(name)) symlinkSync(tool(name), join(own, 'bin', name));
-    const shell = spawn('unshare', ['--net', '--mount', '--uts', '--pid', '--fork', '--kill-child', '--mount-proc', 'bash', '--noprofile', '--norc'], {
+    const shell = spawn('unshare', [...(network === 'own' ? ['--net'] : []), '--mount', '--uts', '--pid', '--fork', '--kill-child', '--mount-proc', 'bash', '--noprofile', '--norc'], {
       stdio: ['pipe', 'ignore', 'inherit'],
       env: { PATH: `${own}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`, LANG: 'C.UTF-8' },
     });
@@ -116,7 +122,3 @@ export async function connect(a: Place, addressesA: readonly string[], b: Place,
     await place.mustRun(`${addresses.map((address) => `ip addr add ${address}/24 dev eth0`).join(' && ')} && ip link set eth0 up`);
   }
 }
-
-/** A machine that is connected to nobody, with these addresses. */
-export const alone = (place: Place, addresses: readonly string[]): Promise<string> =>
-  place.mustRun(`ip link add eth0 type dummy && ${addresses.map((address) => `ip addr add ${address}/24 dev eth0`).join(' && ')} && ip link set eth0 up && ip route add default dev eth0`);

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { chart } from './chart.ts';
 import { crds } from './crds.ts';
+import { docs } from './docs.ts';
 import { inputs } from '../../datastore/merge/schema/generated/kubernetes.ts';
 import { inputsHash } from './kubernetes/modules.ts';
 import { stale } from './main.ts';
@@ -8,6 +9,10 @@ import { protobuf } from './protobuf.ts';
 
 test('what is generated from the interface definitions is up to date (npm run generate)', () => {
   expect(stale(protobuf())).toEqual([]);
+});
+
+test('pages of flags, commands and metrics are up to date (npm run generate)', () => {
+  expect(stale(docs())).toEqual([]);
 });
 
 test('crds/ is up to date with operator/resource/ (npm run generate)', () => {
