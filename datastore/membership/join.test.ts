@@ -18,7 +18,7 @@ test('a joiner whose place was taken from it before it heard of it is told to as
   configuration = evicting(2n)(configuration)!;
   const retired = new Set<number>();
   const membership = new Membership({ clusterId: 'c1', id: 1n, configuration, vote: null }, {
-    clock, random: new SimRandom(1), log: silent, token: 'secret', note: () => Promise.resolve(), ownLog: () => logId(0, 7), heldLogs: () => [], isRetired: (log) => retired.has(log), isRetiredEverywhere: () => false,
+    clock, random: new SimRandom(1), log: silent, token: 'secret', note: () => Promise.resolve(), ownLog: () => logId(0, 7), heldLogs: () => [], lamportOf: () => 0, isRetired: (log) => retired.has(log), isRetiredEverywhere: () => false,
   });
   membership.ready = true;
   const ask = async (incarnation: number): Promise<string> => decodeJoined(await clock.wait(membership.join(encodeJoin(request(incarnation))), 60_000)).result;
@@ -35,7 +35,7 @@ test('a disk that was away while it was evicted gets no place, even for a new lo
   configuration = { ...configuration, number: 1 };
   const ask = async (from: typeof configuration): Promise<string> => {
     const membership = new Membership({ clusterId: 'c1', id: 1n, configuration: from, vote: null }, {
-      clock, random: new SimRandom(1), log: silent, token: 'secret', note: () => Promise.resolve(), ownLog: () => logId(0, 7), heldLogs: () => [], isRetired: () => false, isRetiredEverywhere: () => false,
+      clock, random: new SimRandom(1), log: silent, token: 'secret', note: () => Promise.resolve(), ownLog: () => logId(0, 7), heldLogs: () => [], lamportOf: () => 0, isRetired: () => false, isRetiredEverywhere: () => false,
     });
     membership.ready = true;
     const answer = decodeJoined(await clock.wait(membership.join(encodeJoin({ ...request(8), earlier: [logId(1, 7)] })), 60_000));
@@ -50,7 +50,7 @@ test('a founder whose log was not known when another was given a place: it says 
   const clock = new SimClock();
   const configuration = { ...firstConfiguration([member(0)]), number: 1 };
   const membership = new Membership({ clusterId: 'c1', id: 1n, configuration, vote: null }, {
-    clock, random: new SimRandom(1), log: silent, token: 'secret', note: () => Promise.resolve(), ownLog: () => logId(0, 7), heldLogs: () => [], isRetired: () => false, isRetiredEverywhere: () => false,
+    clock, random: new SimRandom(1), log: silent, token: 'secret', note: () => Promise.resolve(), ownLog: () => logId(0, 7), heldLogs: () => [], lamportOf: () => 0, isRetired: () => false, isRetiredEverywhere: () => false,
   });
   membership.run({ send: () => {}, sendConfiguration: () => {}, connectedLog: () => null });
   await clock.run(5_000);
@@ -69,7 +69,7 @@ test('a log that is retired between the question and the vote gets no place: nob
   configuration = { ...configuration, number: 1 };
   const retired = new Set<number>();
   const membership = new Membership({ clusterId: 'c1', id: 1n, configuration, vote: null }, {
-    clock, random: new SimRandom(1), log: silent, token: 'secret', note: () => Promise.resolve(), ownLog: () => logId(0, 7), heldLogs: () => [], isRetired: (log) => retired.has(log), isRetiredEverywhere: () => false,
+    clock, random: new SimRandom(1), log: silent, token: 'secret', note: () => Promise.resolve(), ownLog: () => logId(0, 7), heldLogs: () => [], lamportOf: () => 0, isRetired: (log) => retired.has(log), isRetiredEverywhere: () => false,
   });
   membership.ready = true;
   const answer = membership.join(encodeJoin(request(8)));

@@ -70,6 +70,8 @@ export interface MembershipPorts {
   ownLog(): LogId;
   /** Every log of which something is held here. */
   heldLogs(): Iterable<LogId>;
+  /** The highest Lamport counter held of a log; 0: nothing. */
+  lamportOf(log: LogId): number;
   isRetired(log: LogId): boolean;
   /** Does every member know that it is? */
   isRetiredEverywhere(log: LogId): boolean;
@@ -270,7 +272,11 @@ export class Membership {
     return { result, reason, clusterId: this.clusterId, id: place?.id ?? 0n, slot: place?.slot ?? 0, configuration: this.#configuration };
   }
 
-  /** Logs held here that nobody writes: of incarnations that never became a member's. */
+  /**
+   * Logs held here that nobody writes: of incarnations that never became a member's. A member that is away may be writing one, because nobody could vouch
+   * for its disk: if that were removed, the disk would have to be set aside when it comes back. So only what is older than the log of a link that is up
+   * (which may be that of a process that has died unnoticed: its successor's log is newer).
+   */
   #orphans(made: Configuration): LogId[] {
     const alive = new Set<LogId>([this.#ports.ownLog()]);
     for (const { id, log } of made.members) {
@@ -281,7 +287,9 @@ export class Membership {
     return [...this.#ports.heldLogs()].filter((log) => {
       if (alive.has(log) || this.#ports.isRetired(log)) return false;
       const member = made.members.find((m) => m.slot === slotOf(log));
-      return member === undefined || member.standing === 'evicted' || member.log !== null;
+      if (member === undefined || member.standing === 'evicted') return true;
+      const connected = member.log === null ? null : this.#links.connectedLog(member.id);
+      return connected !== null && this.#ports.lamportOf(log) < this.#ports.lamportOf(connected);
     });
   }
 

@@ -137,6 +137,7 @@ export class Store {
       note: (body) => machine.notes.put('membership', body),
       ownLog: () => replica.log,
       heldLogs: () => replica.logs.keys(),
+      lamportOf: (log) => replica.logs.get(log)?.lamport ?? 0,
       isRetired: (log) => replica.retired.has(log),
       isRetiredEverywhere: (log) => replica.isRetiredEverywhere(log),
     });
