@@ -105,7 +105,7 @@ test('a fourth replica joins through any peer, an other is drained and removed, 
 
   expect(await put(b, 'last', 'b')).toBe(200);
   const drained = await post(b, '/admin/drain?wait=30');
-  expect(drained.body).toEqual({ state: 'drained', lacking: [] });
+  expect(drained.body).toEqual({ state: 'drained', lacking: [], leaving: false });
   expect((await fetch(`${b.client}/readyz`)).status).toBe(503);
   expect(await put(b, 'refused', 'b')).toBe(503);
   expect(await (await fetch(`${b.client}/metrics`)).text()).toContain('edgestore_drain_state 2');
