@@ -141,3 +141,29 @@ test('an object that merges whole: what was taken away of the result of a merge,
   const less = write(B, 5, [over], claim(['f'], { deletionTimestamp: 't', deletionGracePeriodSeconds: 0 }));
   expect(merge([nothing, less]).value).toBeNull();
 });
+
+test('the order of a keyed list is that of the later head: a change of order alone may be lost', () => {
+  const named = (...names: string[]): Json => ({ template: { metadata: { labels: { app: 'd' } }, spec: { containers: names.map((name) => ({ name, image: 'i' })) } } });
+  const order = (result: Result): string[] => (json(result.value)!['spec'] as { template: { spec: { containers: { name: string }[] } } }).template.spec.containers.map(({ name }) => name);
+  const base = write(A, 1, [], deployment(named('x', 'y')));
+  const turned = write(A, 2, [base], deployment(named('y', 'x')));
+  expect(order(merge([turned, write(B, 3, [base], deployment(named('x', 'y', 'z')))]))).toEqual(['x', 'y', 'z']);
+  expect(order(merge([write(A, 4, [base], deployment(named('y', 'x'))), write(B, 3, [base], deployment(named('x', 'y', 'z')))]))).toEqual(['y', 'z', 'x']);
+});
+
+test('an element that both sides made is one side\'s, all of it', () => {
+  const added = (image: string, more: Json): Uint8Array => deployment({ template: { metadata: { labels: { app: 'd' } }, spec: { containers: [{ name: 'c', image: 'one' }, { name: 'new', image, ...more }] } } });
+  const base = write(A, 1, [], deployment({}));
+  const result = merge([write(A, 2, [base], added('here', { workingDir: '/here' })), write(B, 3, [base], added('there', {}))]);
+  expect(json(result.value)!['spec']).toMatchObject({ template: { spec: { containers: [{ name: 'c' }, { name: 'new', image: 'there' }] } } });
+  expect(JSON.stringify(json(result.value))).not.toContain('/here');
+  expect(rules(result)).toEqual(['created-twice']);
+});
+
+test('ten and more writers at once: each one\'s label is there, in whatever order they came', () => {
+  const base = write(A, 1, [], deployment({}));
+  const heads = Array.from({ length: 14 }, (_, i) => write(logId(i, 5), 2 + (i % 3), [base], deployment({}, { labels: { [`from-${i}`]: 'yes', shared: String(i) } })));
+  const result = merge(heads);
+  expect(Object.keys((json(result.value)!['metadata'] as { labels: Json }).labels).length).toBe(15);
+  for (let turn = 1; turn < heads.length; turn++) expect(Buffer.from(merge([...heads.slice(turn), ...heads.slice(0, turn)]).value!).equals(Buffer.from(result.value!))).toBe(true);
+});

@@ -1,4 +1,5 @@
 /** Both sides create objects of the same names while they are cut apart: other uids, so nothing is merged, and all that belongs together comes from one side. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cells } from '../cells.ts';
 import type { KubeApi, KubeObject } from '../kube-api.ts';
 import { until } from '../scenario.ts';
@@ -36,6 +37,11 @@ export async function create(cells: Cells): Promise<void> {
   const on = async (api: KubeApi, side: 'a' | 'b'): Promise<void> => {
     const made = Object.entries(objects(side)) as [keyof typeof paths, KubeObject][];
     for (const [kind, object] of side === 'a' ? made : made.reverse()) await api.create(paths[kind], object);
+    // What hangs on it, under a name that the other side does not use.
+    const owner = (await api.get(`${paths.configmap}/same`)) as KubeObject;
+    await api.create(paths.configmap, {
+      apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `only-${side}`, ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'same', uid: owner.metadata.uid }] },
+    });
     // A later edit of one's own must not change who wins.
     await api.patch(`${paths.configmap}/same`, { data: { edited: side } });
   };
@@ -62,4 +68,15 @@ export async function check(cells: Cells): Promise<string[]> {
   const data = found[0]!['data'] as Record<string, string>;
   if (Object.keys(data).length !== 3) problems.push(`ConfigMaps of two uids were mixed: ${JSON.stringify(data)}`);
   return problems;
+}
+
+/** Problems: once the garbage collector runs, what hangs on the object that stayed lives, and what hung on the other goes, for its owner is gone. */
+export async function collected(cells: Cells): Promise<string[]> {
+  const names = async (api: KubeApi): Promise<string> => (await api.list(paths.configmap)).items.map(({ metadata }) => metadata.name).filter((name) => name.startsWith('only-')).sort().join();
+  const before = await names(cells.b.api);
+  if (before !== 'only-a' && before !== 'only-a,only-b') return [`before: ${before}`];
+  await until('the garbage collector has been there', 90, async () => (await names(cells.a.api)) === 'only-a' && (await names(cells.b.api)) === 'only-a');
+  await sleep(2_000);
+  const after = await names(cells.b.api);
+  return after === 'only-a' ? [] : [`what stayed: ${after}`];
 }

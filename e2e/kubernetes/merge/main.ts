@@ -15,7 +15,7 @@ import { tool } from '../../tools/tools.ts';
 import { Cells, type Cell } from '../cells.ts';
 import { Informer, listableResources } from '../informer.ts';
 import { until } from '../scenario.ts';
-import { check, create, prepareCreations } from './creations.ts';
+import { check, collected, create, prepareCreations } from './creations.ts';
 import { edits, expected } from './edits.ts';
 import { edit, namespace, outcomes, prepare, type PairResult } from './pairs.ts';
 import { markdown } from './report.ts';
@@ -70,6 +70,7 @@ async function merging(): Promise<PairResult[]> {
   await step('every informer has what a fresh list has', () => Informer.compareAll(informers, 60));
   cells.a.plane.startControllers();
   await step('controllers settle: every generation observed, as many replicas as asked for, nothing changes any more', () => settles(cells, namespace));
+  await step('the garbage collector takes what hung on an object that lost its name to another, and nothing else', () => collected(cells));
   await step('every informer has what a fresh list has, still', () => Informer.compareAll(informers, 60));
   await Promise.all(informers.map((informer) => informer.stop()));
   return found;

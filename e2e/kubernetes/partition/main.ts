@@ -14,7 +14,7 @@ import { Informer, listableResources } from '../informer.ts';
 import type { KubeObject } from '../kube-api.ts';
 import { cellNode, kwokCellConfig } from '../kwok.ts';
 import { until } from '../scenario.ts';
-import { createWorkloads, isLive, isReady, pods, podsOf, settled } from './workloads.ts';
+import { createWorkloads, deployments, editWorkloads, isLive, isReady, pods, podsOf, setsOf, settled } from './workloads.ts';
 
 const NODES_PER_CELL = 2;
 const NODE_LEASE_S = 8;
@@ -50,7 +50,7 @@ const uids = (list: readonly KubeObject[]): string => list.map(({ metadata }) =>
 for (const cell of cells.cells) for (let i = 0; i < NODES_PER_CELL; i++) await cell.api.create('/api/v1/nodes', cellNode(cell.name, i));
 await until('all nodes are ready on both sides', 90, () => both(async (cell) => (await nodes(cell)).filter(isReady).length === 2 * NODES_PER_CELL));
 await createWorkloads(cells.a.api);
-await until('everything runs on both sides', 90, () => both((cell) => settled(cell.api)));
+await until('everything runs on both sides', 90, () => both((cell) => settled(cell.api, 'before')));
 const edgePods = await podsOf(cells.a.api, 'edge');
 const informers: Informer[] = [];
 for (const cell of cells.cells) for (const path of await listableResources(cell.api)) informers.push(new Informer(cell.api, path));
@@ -69,15 +69,25 @@ await step('pods killed on each side are replaced there', async () => {
   return [];
 });
 
-/** The fewest live pods that each side saw since. */
-const fewest = new Map<Cell, number>(cells.cells.map((cell) => [cell, Infinity]));
-const watching = new AbortController();
-const watched = (async (): Promise<void> => {
-  while (!watching.signal.aborted) {
-    for (const cell of cells.cells) fewest.set(cell, Math.min(fewest.get(cell)!, (await podsOf(cell.api, 'web')).filter(isLive).length));
-    await sleep(200);
-  }
-})();
+/** The fewest live pods of a workload that each side sees, from now until it is asked. */
+function watchFewest(app: string): () => Promise<Map<Cell, number>> {
+  const fewest = new Map<Cell, number>(cells.cells.map((cell) => [cell, Infinity]));
+  const watching = new AbortController();
+  const watched = (async (): Promise<void> => {
+    while (!watching.signal.aborted) {
+      for (const cell of cells.cells) fewest.set(cell, Math.min(fewest.get(cell)!, (await podsOf(cell.api, app)).filter(isLive).length));
+      await sleep(200);
+    }
+  })();
+  return async () => {
+    watching.abort();
+    await watched;
+    return fewest;
+  };
+}
+const tooFew = (fewest: ReadonlyMap<Cell, number>): string[] => [...fewest].filter(([, count]) => count < 3).map(([cell, count]) => `${cell.name} had only ${count}`);
+
+const fewestWeb = watchFewest('web');
 const other = (cell: Cell): string => (cell === cells.a ? 'b' : 'a');
 await step('each side gives up the other side\'s nodes, and evicts what tolerates that only for a while', async () => {
   await until('nodes are given up', 90, () => both(async (cell) => {
@@ -88,22 +98,48 @@ await step('each side gives up the other side\'s nodes, and evicts what tolerate
   const ending = (await podsOf(cells.a.api, 'edge')).filter((pod) => !isLive(pod));
   return ending.map((pod) => `${pod.metadata.name} was evicted, and should tolerate it`);
 });
-await step('while they are apart, each side has what it had or more', async () => {
-  watching.abort();
-  await watched;
-  return [...fewest].filter(([, count]) => count < 3).map(([cell, count]) => `${cell.name} had only ${count}`);
-});
+await step('while they are apart, each side has what it had or more', async () => tooFew(await fewestWeb()));
+await step('each side edits, rolls out and replaces, as if it were alone', () => editWorkloads(cells.a.api, cells.b.api).then(() => []));
+/** The ReplicaSet that was rolled out. */
+const newSet = async (cell: Cell): Promise<KubeObject> => (await setsOf(cell.api, 'rolled')).find((set) => (set['spec'] as { replicas: number }).replicas === 3)!;
+const [setA, setB] = [await newSet(cells.a), await newSet(cells.b)];
+const owned = async (cell: Cell, set: KubeObject): Promise<KubeObject[]> => (await podsOf(cell.api, 'rolled')).filter((pod) => (pod.metadata['ownerReferences'] as { uid: string }[])[0]!.uid === set.metadata.uid);
+const [podsA, podsB] = [await owned(cells.a, setA), await owned(cells.b, setB)];
+const [idA, idB] = [(await podsOf(cells.a.api, 'ids'))[0]!, (await podsOf(cells.b.api, 'ids'))[0]!];
+await step('a StatefulSet has two pods of one name then, one on each side', () =>
+  Promise.resolve(idA.metadata.name === idB.metadata.name && idA.metadata.uid !== idB.metadata.uid ? [] : ['it has one pod on both sides']));
+const fewestRolled = watchFewest('rolled');
 const seen = await Promise.all(cells.cells.map(async (cell) => (await podsOf(cell.api, 'web')).filter(isLive).length));
 
 cells.heal();
 console.log(`healed; ${seen.join(' and ')} pods of 3`);
 await step('after healing there are exactly as many as asked for, on both sides the same', async () => {
-  const seconds = await until('everything is settled', 120, async () => await both((cell) => settled(cell.api))
+  const seconds = await until('everything is settled', 120, async () => await both((cell) => settled(cell.api, 'after'))
     && uids((await cells.a.api.list(pods)).items) === uids((await cells.b.api.list(pods)).items));
   console.log(`settled after ${seconds.toFixed(1)} s`);
   const stays = uids((await cells.a.api.list(pods)).items);
   await sleep(5_000);
   return stays === uids((await cells.b.api.list(pods)).items) ? [] : ['pods come and go although everything is settled'];
+});
+await step('of a Deployment, the image from one side, the count and a label from the other', async () => {
+  const { metadata, spec } = (await cells.b.api.get(`${deployments}/edited`)) as KubeObject & { spec: { replicas: number; template: { spec: { containers: { image: string }[] } } } };
+  const images = new Set((await podsOf(cells.b.api, 'edited')).map((pod) => (pod['spec'] as { containers: { image: string }[] }).containers[0]!.image));
+  const found = [spec.replicas, spec.template.spec.containers[0]!.image, (metadata['labels'] as Record<string, string> | undefined)?.['from'], ...images].join();
+  return found === '4,example.test/c:2,b,example.test/c:2' ? [] : [found];
+});
+await step('of two ReplicaSets of one name one stays, with its pods; the garbage collector takes those of the other, and never are there too few', async () => {
+  if (setA.metadata.name !== setB.metadata.name || setA.metadata.uid === setB.metadata.uid) return ['both sides did not make a ReplicaSet of the same name'];
+  const now = await podsOf(cells.b.api, 'rolled');
+  const kept = (from: readonly KubeObject[]): number => now.filter(({ metadata }) => from.some((pod) => pod.metadata.uid === metadata.uid)).length;
+  console.log(`of the winner's ${podsA.length} pods ${kept(podsA)} live, of the other's ${podsB.length} ${kept(podsB)}; fewest seen: ${[...(await fewestRolled())].map(([cell, count]) => `${cell.name} ${count}`).join(', ')}`);
+  const problems = tooFew(await fewestRolled());
+  if ((await newSet(cells.b)).metadata.uid !== setA.metadata.uid) problems.push('the ReplicaSet is not that of the lowest slot');
+  if (kept(podsA) !== 3 || kept(podsB) !== 0) problems.push(`the pods are not those of the ReplicaSet that stays: ${names(now).join(' ')}`);
+  return problems;
+});
+await step('of two pods of one name one stays, the same on both sides', async () => {
+  const found = await Promise.all(cells.cells.map(async (cell) => uids(await podsOf(cell.api, 'ids'))));
+  return found[0] === idA.metadata.uid && found[1] === found[0] ? [] : [`${found.join(' and ')}, not ${idA.metadata.uid}`];
 });
 await step('the pods at the edge lived', async () => {
   const now = await podsOf(cells.b.api, 'edge');
