@@ -3,6 +3,7 @@
  * their own; they share the monotonic clock.
  */
 import { once } from 'node:events';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
@@ -12,8 +13,12 @@ import { Rpc } from '../../robustness/shared/rpc.ts';
 export interface Lag {
   readonly rate_per_s: number;
   readonly p50_ms: number;
+  readonly p90_ms: number;
   readonly p99_ms: number;
   readonly events: number;
+  /** How late a timer was in a thread that did nothing else meanwhile: what the machine adds to each of the hops, whoever's they are. */
+  readonly idle_p99_ms: number;
+  readonly idle_max_ms: number;
 }
 
 interface Task {
@@ -48,12 +53,15 @@ export async function lag(endpoints: readonly string[], rate_per_s: number, seco
     worker.postMessage('go');
     return (await answer)[0];
   };
+  const idle = monitorEventLoopDelay({ resolution: 1 });
+  idle.enable();
   const { answered, took_s } = await ask<Written>(writer);
+  idle.disable();
   await sleep(1_000);
   const ages = (await Promise.all(watchers.map((watcher) => ask<number[]>(watcher)))).flat().sort((a, b) => a - b);
   await Promise.all([writer, ...watchers].map((worker) => worker.terminate()));
   const at = (share: number): number => ages[Math.min(ages.length - 1, Math.floor(ages.length * share))] ?? Number.NaN;
-  return { rate_per_s: answered / took_s, p50_ms: at(0.5), p99_ms: at(0.99), events: ages.length };
+  return { rate_per_s: answered / took_s, p50_ms: at(0.5), p90_ms: at(0.9), p99_ms: at(0.99), events: ages.length, idle_p99_ms: idle.percentile(99) / 1e6, idle_max_ms: idle.max / 1e6 };
 }
 
 async function write(rpc: Rpc, { rate_per_s, seconds }: Task): Promise<Written> {
