@@ -55,6 +55,7 @@ export const suites: readonly Suite[] = [
   suite('robustness/unattached', 'What others overwrite leaves a replica without clients where it was', [
     'e2e/robustness/unattached/main.ts', '--overwrites', '120000', '--warm', '30000',
   ], 6, { tools: ['etcd'] }),
+  suite('robustness/srv', 'Replicas that only DNS SRV records name, by CoreDNS: a first start, a join, and a start without DNS', ['e2e/robustness/srv/main.ts'], 6, { tools: ['cluster'] }),
   suite('robustness/kill9', 'kill -9 under load: nothing acknowledged is lost, watchers resume without gap or duplicate', [
     'e2e/robustness/kill9/main.ts', '--kills', '40', '--seed', '1',
   ], 8),
