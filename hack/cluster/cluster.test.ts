@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { manifests } from './manifests.ts';
+import { abandoned } from './network.ts';
 import { childrenOf, end, identify, isAlive, readPid, writePid } from './pids.ts';
 import { bytesOf } from './provisioner.ts';
-import { apiserverService, folderOf, networks } from './settings.ts';
+import { apiserverService, folderOf, networks, writeSettings } from './settings.ts';
 
 let dir: string;
 
@@ -51,6 +52,23 @@ test('names become folders and part of socket paths: only what fits', () => {
     if (before === undefined) delete process.env['EDGESTORE_CLUSTERS'];
     else process.env['EDGESTORE_CLUSTERS'] = before;
   }
+});
+
+test('what nobody can take down any more: no folder, and nobody who is about to write it', () => {
+  const ports = { apiserver: 1, store: 2, peer: 3, controllers: 4, scheduler: 5 };
+  // Numbers that no cluster gets.
+  const reserve = (n: number, folder: string, maker: object | undefined): void => {
+    mkdirSync(join(dir, 'reserved', String(n)), { recursive: true });
+    writeFileSync(join(dir, 'reserved', String(n), 'holder.json'), JSON.stringify({ folder, maker }));
+  };
+  writeSettings({ name: 'x', mode: 'full', store: 'etcd', folder: dir, address: '', ports, net: networks(901) });
+  reserve(900, dir, { pid: process.pid, started: '1' });
+  reserve(901, dir, { pid: process.pid, started: '1' });
+  reserve(902, join(dir, 'gone'), { pid: process.pid, started: '1' });
+  reserve(903, join(dir, 'soon'), identify(process.pid));
+  mkdirSync(join(dir, 'reserved/904'));
+  expect(abandoned(join(dir, 'reserved')).sort()).toEqual([900, 902]);
+  expect(abandoned(join(dir, 'none'))).toEqual([]);
 });
 
 test('quantities of storage', () => {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePorts } from '../../e2e/support/ports.ts';
 import { hasTool } from '../../e2e/tools/tools.ts';
 import { makeCgroups, removeCgroups } from './cgroups.ts';
-import { linkTo, release, reserveNetwork, unlink } from './network.ts';
+import { abandoned, linkTo, release, reserveNetwork, unlink } from './network.ts';
 import { cgroupOf } from './node.ts';
 import { childrenOf, end, identify, readPid, writePid } from './pids.ts';
 import type { ProcessId } from './pids.ts';
@@ -39,7 +39,11 @@ function checkPrograms(mode: Mode, store: StoreKind): void {
 async function newSettings(name: string, mode: Mode, store: StoreKind): Promise<Settings> {
   const folder = folderOf(name);
   if (mode === 'full') {
-    const n = reserveNetwork();
+    for (const left of abandoned()) {
+      await removeCgroups(cgroupOf(left));
+      release(networks(left));
+    }
+    const n = reserveNetwork(folder);
     return { name, mode, store, folder, address: nodeAddress(n), net: networks(n), ports: { apiserver: 6443, store: 2379, peer: 2380, controllers: 10257, scheduler: 10259 } };
   }
   const [apiserver = 0, storePort = 0, peer = 0, controllers = 0, scheduler = 0] = await freePorts(5);
@@ -70,7 +74,7 @@ export async function up(name: string, mode: Mode, store: StoreKind, say: (text:
   const supervisor = [process.execPath, '--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'supervisor.ts'), folder];
   const namespaces = ['unshare', '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'bash', join(import.meta.dirname, 'init.sh'), folder];
   const [command = '', ...args] = net === undefined ? supervisor : [...namespaces, ...supervisor];
-  if (net !== undefined) makeCgroups(cgroupOf(settings));
+  if (net !== undefined) makeCgroups(cgroupOf(net.number));
   const log = openSync(join(folder, 'log/supervisor.log'), 'a');
   const child = spawn(command, args, { stdio: ['ignore', log, log], detached: true, cwd: '/' });
   closeSync(log);
@@ -123,7 +127,7 @@ export async function down(name: string): Promise<void> {
   if (init !== undefined) await end(init, 'SIGKILL', 30_000);
   if (settings?.net !== undefined) {
     unlink(settings.net);
-    await removeCgroups(cgroupOf(settings));
+    await removeCgroups(cgroupOf(settings.net.number));
     release(settings.net);
   }
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });

@@ -1,9 +1,11 @@
 /** The one link between the host and a cluster's network namespace. */
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-
+import { identify, isAlive } from './pids.ts';
+import type { ProcessId } from './pids.ts';
+import { readSettings } from './settings.ts';
 import type { Networks, Settings } from './settings.ts';
 import { sh, succeeds } from './shell.ts';
 
@@ -14,14 +16,22 @@ const LINK_TIMEOUT_MS = 30_000;
 /** One folder per number in use, also by clusters of other checkouts: making a folder is what only one can succeed in. */
 const RESERVATIONS = join(tmpdir(), 'edgestore-clusters');
 
-/** Reserves the lowest N from 100 on that no cluster has and whose 10.N.0.0/16 nothing on this host touches. `release` gives it back. */
-export function reserveNetwork(): number {
+/** Who has a number, in its folder: the cluster's folder, and who makes it (until its settings are written, only that process knows of it). */
+interface Holder {
+  readonly folder: string;
+  readonly maker: ProcessId | undefined;
+}
+
+/** Reserves the lowest N from 100 on that no cluster has and whose 10.N.0.0/16 nothing on this host touches, for the cluster in `folder`. `release` gives it back. */
+export function reserveNetwork(folder: string): number {
   mkdirSync(RESERVATIONS, { recursive: true });
   const used = `${sh('ip', '-4', '-o', 'addr')}\n${sh('ip', '-4', 'route', 'show', 'table', 'all')}`;
   for (let n = 100; n < 251; n++) {
     if (new RegExp(`\\b10\\.${n}\\.`).test(used)) continue;
     try {
       mkdirSync(join(RESERVATIONS, String(n)));
+      const holder: Holder = { folder, maker: identify(process.pid) };
+      writeFileSync(join(RESERVATIONS, String(n), 'holder.json'), JSON.stringify(holder));
       return n;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
@@ -32,6 +42,20 @@ export function reserveNetwork(): number {
 
 export function release(net: Networks): void {
   rmSync(join(RESERVATIONS, String(net.number)), { recursive: true, force: true });
+}
+
+/** Numbers of clusters that nobody can take `down` any more: their folder was removed, and nothing of them runs. */
+export function abandoned(reservations = RESERVATIONS): number[] {
+  const numbers = existsSync(reservations) ? readdirSync(reservations).map(Number) : [];
+  return numbers.filter((n) => {
+    const file = join(reservations, String(n), 'holder.json');
+    // The link goes with the cluster's first process.
+    if (!existsSync(file) || existsSync(`/sys/class/net/es-${n}`)) return false;
+    const text = readFileSync(file, 'utf8');
+    if (text === '') return false; // it is being written
+    const { folder, maker } = JSON.parse(text) as Holder;
+    return readSettings(folder)?.net?.number !== n && (maker === undefined || !isAlive(maker));
+  });
 }
 
 /** On the host: makes the link, its other end in the network namespace of `pid`, and the route to pods and services. */

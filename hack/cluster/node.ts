@@ -15,8 +15,8 @@ export const METRICS_PORT = 4443;
 /** Where Debian puts the CNI plugins. */
 const CNI_PLUGINS = '/usr/lib/cni';
 
-/** The cgroup that all pods live under. */
-export const cgroupOf = (settings: Settings): string => `/edgestore-${settings.net?.number}`;
+/** The cgroup that all pods of cluster number `n` live under. */
+export const cgroupOf = (n: number): string => `/edgestore-${n}`;
 
 const containerdConfig = ({ folder }: Settings): string => `version = 2
 root = "${folder}/containerd"
@@ -57,7 +57,7 @@ const kubeletConfig = (settings: Settings, { path }: Certificates): object => ({
   tlsCertFile: path('kubelet.crt'),
   tlsPrivateKeyFile: path('kubelet.key'),
   cgroupDriver: 'cgroupfs',
-  cgroupRoot: cgroupOf(settings),
+  cgroupRoot: cgroupOf(settings.net?.number ?? 0),
   failCgroupV1: false,
   failSwapOn: false,
   containerRuntimeEndpoint: `unix://${CONTAINERD_SOCKET}`,
