@@ -112,8 +112,8 @@ export const expressionOf = ({ value, condition, where }: Alert): string => (whe
 /** Names, each once. */
 export const alertNames: readonly string[] = [...new Set(alerts.map(({ name }) => name))];
 
-/** Stands for the place of the runbooks; the chart puts `prometheusRule.runbookUrl` in its place. */
-export const RUNBOOKS = 'https://edgestore.dev/docs/runbooks';
+/** Where the runbooks are in the repository. The chart puts `prometheusRule.runbookUrl` in its place, if there is one. */
+export const RUNBOOKS = 'docs/runbooks';
 
 /** The rules as Prometheus reads them. */
 export function ruleFile(): object {

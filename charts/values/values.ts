@@ -63,7 +63,7 @@ export const values = group('', {
   prometheusRule: group('The alerts, for the Prometheus operator.', {
     enabled: flag('', false),
     labels: texts('By which a Prometheus selects it.'),
-    runbookUrl: text('Where the runbooks are served: `NAME.md` is added.', 'https://edgestore.dev/docs/runbooks', { pattern: '^https?://' }),
+    runbookUrl: text('Where you serve docs/runbooks: `/NAME.md` is added. Empty: alerts name the file in the repository.', '', { pattern: '^(https?://.*)?$' }),
     disabled: list('Names of alerts to leave out.', { type: 'string' }),
   }),
 

@@ -161,6 +161,9 @@ export const cases: readonly Case[] = [
         const own = rules.find(({ alert, expr, annotations }) => alert === original.alert && expr === original.expr && annotations['description'] === original.annotations['description']);
         assert.equal(own?.annotations['runbook_url'], `https://example.test/books/${original.alert}.md`);
       }
+      // Nobody is sent to a place that there is not.
+      const plain = at((await render({ 'prometheusRule.enabled': true })).one('PrometheusRule'), 'spec.groups.0.rules.0') as { alert: string; annotations: Record<string, string> };
+      assert.equal(plain.annotations['runbook_url'], `docs/runbooks/${plain.alert}.md`);
     },
   },
   {
