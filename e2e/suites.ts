@@ -64,6 +64,9 @@ export const suites: readonly Suite[] = [
     'e2e/operator/apiserver/main.ts',
   ], 12, { tools: ['k8s', 'kwok'] }),
   suite('operator/chart', 'The chart rendered with values on and off; linted, taken, upgraded and let go of by a real apiserver', ['e2e/operator/chart/main.ts'], 6, { tools: ['helm', 'k8s', 'checks'] }),
+  suite('operator/image', 'hack/image/Dockerfile, played step by step without docker: every file of the image, and its programs work', [
+    'e2e/operator/image/main.ts',
+  ], 5, { root: true }),
   suite('operator/minimal', 'On a real cluster: helm install, the minimal sample, an apiserver on it, helm test, scaling in and out while everybody writes', [
     'e2e/operator/minimal/main.ts',
   ], 15, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm', 'kwok'], debian: ['containers'], root: true }),

@@ -1,14 +1,12 @@
 /** The layers of the program: its production dependencies, and its sources, whose types Node strips as it loads them. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { APP, executables } from './executables.ts';
 import { Tree } from './tree.ts';
 
 interface Lock {
   readonly packages: Readonly<Record<string, { readonly dev?: boolean; readonly devOptional?: boolean }>>;
 }
-
-/** Where the sources lie in the image. Not below a node_modules: Node strips no types there. */
-export const APP = 'app';
 
 /** The folders that hold programs; one that is not there yet is left out. */
 const folders = ['datastore', 'operator', 'crds'];
@@ -46,13 +44,13 @@ export function dependenciesTree(root: string): Tree {
 /** The sources, package.json, and for each of its `bin` an executable of that name. */
 export function programTree(root: string): Tree {
   const tree = new Tree();
-  const { version, type, bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string; type: string; bin: Record<string, string> };
+  const packageJson = readFileSync(join(root, 'package.json'), 'utf8');
+  const { version, type } = JSON.parse(packageJson) as { version: string; type: string };
   for (const folder of folders) {
     if (existsSync(join(root, folder))) tree.copyFolder(`${APP}/${folder}`, join(root, folder), (file) => !forTests.some((pattern) => pattern.test(file)));
   }
   tree.file(`${APP}/package.json`, `${JSON.stringify({ name: 'edgestore', version, private: true, type })}\n`);
-  // There is no shell and no /usr/bin/env: the kernel starts Node, which takes this as a module because it imports.
-  for (const [name, path] of Object.entries(bin)) tree.file(`usr/local/bin/${name}`, `#!/usr/local/bin/node\nimport '/${APP}/${path}';\n`, 0o755);
+  for (const [name, content] of executables(packageJson)) tree.file(`usr/local/bin/${name}`, content, 0o755);
   tree.copy(`usr/share/doc/edgestore/LICENSE`, join(root, 'LICENSE'));
   return tree;
 }
