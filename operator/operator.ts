@@ -6,6 +6,7 @@ import { jsonLog } from '../datastore/host/node-log.ts';
 import { nodeRandom } from '../datastore/host/node-random.ts';
 import { EDGESTORE_VERSION } from '../datastore/config/version.ts';
 import { ObjectWriter } from './apply/apply-all.ts';
+import { awaitedSecrets } from './reconcile/awaited.ts';
 import { REPLICA_ANSWER_MS } from './limits.ts';
 import { createMetrics } from './metrics.ts';
 import type { OperatorSettings } from './options.ts';
@@ -58,6 +59,7 @@ export async function runOperator(settings: OperatorSettings): Promise<number> {
     world, applier, replicas, events, metrics, clock, random, log,
     writer: new ObjectWriter(client, applier, (resource) => world.cacheOf(resource)),
     asker: createAsker(client, replicas, clock, settings.clusterDomain),
+    secrets: awaitedSecrets(client, clock),
     volumes: volumeKeeper(client, clock, events),
     replicaImage: settings.replicaImage,
     replicaImagePullPolicy: settings.replicaImagePullPolicy,

@@ -14,12 +14,12 @@ export function bytesOf(quantity: string | number): number {
 }
 
 function tlsArgs({ spec: { tls } }: EdgeStore): string[] {
-  const files = (port: 'client' | 'peer', prefix: string): string[] =>
-    [`--${prefix}cert-file=/etc/edgestore/${port}/tls.crt`, `--${prefix}key-file=/etc/edgestore/${port}/tls.key`, `--${prefix}trusted-ca-file=/etc/edgestore/${port}/ca.crt`];
+  const pair = (port: 'client' | 'peer', prefix: string): string[] => [`--${prefix}cert-file=/etc/edgestore/${port}/tls.crt`, `--${prefix}key-file=/etc/edgestore/${port}/tls.key`];
   return [
-    ...(tls.client.source === 'None' ? [] : files('client', '')),
-    ...(tls.client.clientCertAuth ? ['--client-cert-auth'] : []),
-    ...(tls.peer.source === 'None' ? [] : [...files('peer', 'peer-'), '--peer-client-cert-auth']),
+    ...(tls.client.source === 'None' ? [] : pair('client', '')),
+    // A CA alone makes a replica refuse clients without a certificate, as with etcd.
+    ...(tls.client.clientCertAuth ? ['--trusted-ca-file=/etc/edgestore/client/ca.crt', '--client-cert-auth'] : []),
+    ...(tls.peer.source === 'None' ? [] : [...pair('peer', 'peer-'), '--peer-trusted-ca-file=/etc/edgestore/peer/ca.crt', '--peer-client-cert-auth']),
   ];
 }
 

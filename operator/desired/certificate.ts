@@ -2,7 +2,7 @@
 import type { EdgeStore } from '../resource/edgestore.ts';
 import { kinds, owned } from './kinds.ts';
 import type { Wanted } from './kinds.ts';
-import { clientServiceName, headlessName, tlsSecretName } from './names.ts';
+import { certificateName, clientServiceName, headlessName } from './names.ts';
 
 /** Names that a certificate of a replica must bear: any replica by itself, and the Services that lead to them. */
 export function hostNames(store: EdgeStore, port: 'client' | 'peer', clusterDomain: string): string[] {
@@ -24,7 +24,7 @@ export function hostNames(store: EdgeStore, port: 'client' | 'peer', clusterDoma
 export function certManagerCertificate(store: EdgeStore, port: 'client' | 'peer', clusterDomain: string): Wanted | null {
   const { source, issuerRef } = store.spec.tls[port];
   if (source !== 'CertManager' || issuerRef === undefined) return null;
-  const name = tlsSecretName(store.metadata.name, port);
+  const name = certificateName(store.metadata.name, port);
   return owned(store, kinds.certificate, name, {
     spec: {
       secretName: name,

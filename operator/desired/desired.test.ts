@@ -43,6 +43,10 @@ describe('the command line', () => {
     expect(args).toContain('--initial-cluster=$(CLUSTER_PEERS),$(POD_NAME)=https://$(POD_NAME).shop-headless.edge.svc.cluster.local:2380');
     expect(args).toEqual(expect.arrayContaining(['--founder=shop-0', '--strided-revisions', '--slot-base=64', '--flush-timeout=40s', '--peer-client-cert-auth']));
   });
+  test('clients need a certificate only if that is asked for', () => {
+    const args = (clientCertAuth: boolean) => clientArgs(edgestore({ tls: { client: { source: 'SelfSigned', clientCertAuth }, peer: { source: 'SelfSigned' } } }), 'cluster.local', '/d', 't').filter((arg) => /^--(trusted-ca-file|client-cert-auth)/.test(arg));
+    expect([args(false), args(true)]).toEqual([[], ['--trusted-ca-file=/etc/edgestore/client/ca.crt', '--client-cert-auth']]);
+  });
   test('connections age only if they are asked to', () => {
     const args = (spec: Parameters<typeof edgestore>[0]) => clientArgs(edgestore(spec), 'cluster.local', '/d', 't').filter((arg) => arg.startsWith('--max-connection-age'));
     expect([args({}), args({ maxConnectionAge: '5m' })]).toEqual([[], ['--max-connection-age=5m']]);

@@ -21,7 +21,10 @@ export const claimName = (name: string, ordinal: number): string => `${VOLUME}-$
 export const peersConfigMapName = (name: string): string => `${name}-peers`;
 /** Outlives the EdgeStore, as its volumes do. */
 export const identitySecretName = (name: string): string => `${name}-identity`;
+/** Of the operator's own making. */
 export const tlsSecretName = (name: string, port: 'client' | 'peer'): string => `${name}-${port}-tls`;
+/** The Certificate that cert-manager is asked for, and its Secret. Not the operator's: that one stays cert-manager's, also when the source is changed. */
+export const certificateName = (name: string, port: 'client' | 'peer'): string => `${name}-${port}-cert`;
 export const caSecretName = (name: string, port: 'client' | 'peer'): string => `${name}-${port}-ca`;
 
 /** The number at the end of a pod's or claim's name; null if there is none. */
@@ -40,6 +43,17 @@ export const selectorText = (name: string): string => Object.entries(selectorLab
 
 /** The DNS name of a replica, full. */
 export const podHost = ({ metadata: { name, namespace } }: EdgeStore, pod: string, domain: string): string => `${pod}.${headlessName(name)}.${namespace}.svc.${domain}`;
+
+/** The Secret that the pods mount; null without TLS. */
+export function mountedSecretName({ spec, metadata: { name } }: EdgeStore, port: 'client' | 'peer'): string | null {
+  const { source, secretName } = spec.tls[port];
+  switch (source) {
+    case 'None': return null;
+    case 'SelfSigned': return tlsSecretName(name, port);
+    case 'CertManager': return certificateName(name, port);
+    case 'Secret': return secretName ?? '';
+  }
+}
 
 export const clientScheme = ({ spec }: EdgeStore): string => (spec.tls.client.source === 'None' ? 'http' : 'https');
 export const peerScheme = ({ spec }: EdgeStore): string => (spec.tls.peer.source === 'None' ? 'http' : 'https');

@@ -4,7 +4,7 @@ import { hashOf } from '../runtime/apply.ts';
 import { clientArgs } from './arguments.ts';
 import { kinds, owned } from './kinds.ts';
 import type { Wanted } from './kinds.ts';
-import { CLIENT_PORT, CONTAINER, METRICS_PORT, PEER_PORT, VOLUME, headlessName, labelsOf, peersConfigMapName, selectorLabels, tlsSecretName } from './names.ts';
+import { CLIENT_PORT, CONTAINER, METRICS_PORT, PEER_PORT, VOLUME, headlessName, labelsOf, mountedSecretName, peersConfigMapName, selectorLabels } from './names.ts';
 
 /** Of the image: hack/image. */
 const USER = 65532;
@@ -40,14 +40,13 @@ const apart = (name: string): object => ({
 });
 
 function tlsVolumes(store: EdgeStore): { volumes: object[]; mounts: object[] } {
-  const ports = (['client', 'peer'] as const).filter((port) => store.spec.tls[port].source !== 'None');
-  const secret = (port: 'client' | 'peer'): string => {
-    const { source, secretName } = store.spec.tls[port];
-    return source === 'Secret' ? (secretName ?? '') : tlsSecretName(store.metadata.name, port);
-  };
+  const mounted = (['client', 'peer'] as const).flatMap((port) => {
+    const secretName = mountedSecretName(store, port);
+    return secretName === null ? [] : [{ port, secretName }];
+  });
   return {
-    volumes: ports.map((port) => ({ name: `${port}-tls`, secret: { secretName: secret(port), defaultMode: 0o440 } })),
-    mounts: ports.map((port) => ({ name: `${port}-tls`, mountPath: `/etc/edgestore/${port}`, readOnly: true })),
+    volumes: mounted.map(({ port, secretName }) => ({ name: `${port}-tls`, secret: { secretName, defaultMode: 0o440 } })),
+    mounts: mounted.map(({ port }) => ({ name: `${port}-tls`, mountPath: `/etc/edgestore/${port}`, readOnly: true })),
   };
 }
 

@@ -6,10 +6,11 @@ import type { Clock, Random } from '../../datastore/host/host.ts';
 import type { Logger } from '../../datastore/host/log.ts';
 import type { ObjectWriter } from '../apply/apply-all.ts';
 import { isOwnedBy } from '../apply/apply-all.ts';
+import type { AwaitedSecrets } from './awaited.ts';
 import { issueIfNeeded } from '../certificates/material.ts';
 import { after, before } from '../desired/desired.ts';
 import { kinds } from '../desired/kinds.ts';
-import { headlessName, podName, tlsSecretName } from '../desired/names.ts';
+import { certificateName, headlessName, podName } from '../desired/names.ts';
 import { REPLICA_LABEL } from '../desired/services.ts';
 import { TEMPLATE_ANNOTATION, statefulSet, templateHash } from '../desired/stateful-set.ts';
 import type { StatefulSetInput } from '../desired/stateful-set.ts';
@@ -47,6 +48,7 @@ export interface ReconcilerOptions {
   readonly asker: Asker;
   readonly replicas: ReplicaApi;
   readonly volumes: VolumeKeeper;
+  readonly secrets: AwaitedSecrets;
   readonly events: EventRecorder;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -118,7 +120,7 @@ export class Reconciler {
   }
 
   async #run(key: string, store: EdgeStore, identity: Identity): Promise<ReconcileResult> {
-    const { world, writer, asker, clock, clusterDomain, look_ms, volumes } = this.#o;
+    const { world, writer, asker, clock, clusterDomain, look_ms, volumes, secrets } = this.#o;
     const problems: Problem[] = [];
     const story: Story[] = [];
     const note = (problem: Problem | null): void => {
@@ -161,10 +163,12 @@ export class Reconciler {
     // The peers' list before the StatefulSet: a new pod must find that the cluster exists.
     for (const port of ['client', 'peer'] as const) {
       const issued = await issueIfNeeded(store, port, clusterDomain, (name) => world.of('secret', key).get(name), clock.wallMs());
+      const found = problems.length;
       for (const wanted of issued?.wanted ?? []) note(await writer.write(store, wanted));
-      if (issued !== null) story.push({ type: 'Normal', reason: 'CertificateIssued', note: `A certificate for the ${port} port: ${issued.why}` });
+      if (issued !== null && problems.length === found) story.push({ type: 'Normal', reason: 'CertificateIssued', note: `A certificate for the ${port} port: ${issued.why}` });
     }
     for (const wanted of before(store, founded, scale.replicas, clusterDomain)) note(await writer.write(store, wanted));
+    problems.push(...(await secrets.lacking(store)));
 
     const rollout = await this.#writeStatefulSet(store, live, identity.token, scale.replicas, reports, pods, problems, story, drainBefore !== null);
     for (const wanted of after(store, Math.max(scale.replicas, pods.size))) note(await writer.write(store, wanted));
@@ -258,8 +262,8 @@ export class Reconciler {
     const { enabled, kind } = spec.monitoring;
     if (!enabled || kind !== 'PodMonitor') await writer.removeUnwatched(store, kinds.podMonitor, name);
     if (!enabled || kind !== 'ServiceMonitor') await writer.removeUnwatched(store, kinds.serviceMonitor, headlessName(name));
-    // It would go on writing the Secret that the operator now writes itself.
-    for (const port of ['client', 'peer'] as const) if (spec.tls[port].source !== 'CertManager') await writer.removeUnwatched(store, kinds.certificate, tlsSecretName(name, port));
+    // It would go on renewing a Secret that nobody reads.
+    for (const port of ['client', 'peer'] as const) if (spec.tls[port].source !== 'CertManager') await writer.removeUnwatched(store, kinds.certificate, certificateName(name, port));
     const wanted = new Set(spec.service.perReplica ? Array.from({ length: Math.max(replicas, world.of('pod', key).size) }, (_, ordinal) => podName(name, ordinal)) : []);
     for (const [service, object] of world.of('service', key)) {
       if (object.metadata.labels?.[REPLICA_LABEL] !== undefined && !wanted.has(service) && isOwnedBy(object, store)) await writer.remove(store, kinds.service, object);
@@ -319,9 +323,10 @@ export class Reconciler {
   }
 
   #forget(key: string): void {
-    const { metrics, asker } = this.#o;
+    const { metrics, asker, secrets } = this.#o;
     const labels = splitKey(key);
     asker.forget(key);
+    secrets.forget(key);
     for (const type of ['Available', 'Progressing', 'Degraded', 'Synced', 'ScaleInBlocked']) metrics.condition.remove({ ...labels, type });
     for (const state of ['desired', 'current', 'ready']) metrics.replicas.remove({ ...labels, state });
     metrics.draining.remove(labels);

@@ -2,7 +2,7 @@
 import type { Clock } from '../../datastore/host/host.ts';
 import { secretText } from '../certificates/material.ts';
 import { kinds } from '../desired/kinds.ts';
-import { clientScheme, podHost, tlsSecretName } from '../desired/names.ts';
+import { clientScheme, mountedSecretName, podHost } from '../desired/names.ts';
 import type { ReplicaAddress, ReplicaApi, ReplicaReport } from '../replica/replica-api.ts';
 import type { EdgeStore } from '../resource/edgestore.ts';
 import type { KubeClient } from '../runtime/client.ts';
@@ -31,10 +31,10 @@ export function createAsker(client: KubeClient, api: ReplicaApi, clock: Clock, c
   const answers = new Map<string, Map<number, Known>>();
   const foreignSecrets = new Map<string, { readonly at_ms: number; readonly secret: KubeObject }>();
 
-  const tlsSecret = async ({ spec, metadata: { namespace, name } }: EdgeStore, own: ReadonlyMap<string, KubeObject>): Promise<KubeObject | undefined> => {
-    const { source, secretName } = spec.tls.client;
-    const called = source === 'Secret' ? (secretName ?? '') : tlsSecretName(name, 'client');
-    if (source === 'SelfSigned') return own.get(called);
+  const tlsSecret = async (store: EdgeStore, own: ReadonlyMap<string, KubeObject>): Promise<KubeObject | undefined> => {
+    const { namespace } = store.metadata;
+    const called = mountedSecretName(store, 'client') ?? '';
+    if (store.spec.tls.client.source === 'SelfSigned') return own.get(called);
     const key = `${namespace}/${called}`;
     const known = foreignSecrets.get(key);
     if (known !== undefined && clock.monotonicMs() - known.at_ms < SECRET_MS) return known.secret;

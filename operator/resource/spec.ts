@@ -21,11 +21,11 @@ const clientTls = object('The client port.', {
   source: choice('Where the certificate comes from. None: no TLS. SelfSigned: the operator has a CA for this EdgeStore.', ['None', 'SelfSigned', 'Secret', 'CertManager'], { default: 'None' }),
   secretName: maybe(text(SECRET_NAME, { minLength: 1 })),
   issuerRef: maybe(issuer),
-  clientCertAuth: flag('Refuse clients without a certificate of the same CA.', { default: false }),
+  clientCertAuth: flag('Refuse clients without a certificate of the same CA. Whoever has one may do everything: the store has no users and roles.', { default: false }),
 }, { default: {}, rules: [...tlsRules, { rule: "!self.clientCertAuth || self.source != 'None'", message: 'clientCertAuth needs a certificate: source must not be None', fieldPath: '.source' }] });
 
 const peerTls = object('Between replicas. Both sides always show a certificate.', {
-  source: choice('As for clients.', ['None', 'SelfSigned', 'Secret', 'CertManager'], { default: 'SelfSigned' }),
+  source: choice('As for clients. Where another CA comes with another source, certificates that trust both are needed in between: replicas with the one and with the other must reach each other.', ['None', 'SelfSigned', 'Secret', 'CertManager'], { default: 'SelfSigned' }),
   secretName: maybe(text(SECRET_NAME, { minLength: 1 })),
   issuerRef: maybe(issuer),
 }, { default: {}, rules: [...tlsRules, { rule: "(self.source == 'None') == (oldSelf.source == 'None')", message: 'TLS between replicas cannot be turned on or off: half of the replicas would not reach the other half meanwhile', fieldPath: '.source' }] });

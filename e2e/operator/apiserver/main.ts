@@ -18,6 +18,7 @@ import { kwokConfig } from '../../kubernetes/kwok.ts';
 import { createNodes } from '../../kubernetes/scenario.ts';
 import { ROOT, edgestoreCluster } from '../../support/edgestore.ts';
 import { TempDir } from '../../support/temp.ts';
+import { foreignCrds } from '../../tools/crds.ts';
 import { Steps, expect } from '../steps.ts';
 import { until } from '../real-cluster.ts';
 import { deeds, isWrite, writePolicy } from './audit.ts';
@@ -109,13 +110,8 @@ await steps.run('/scale has the number of replicas before anything has been reco
 });
 await api.remove(stores('rules'));
 
-// Kinds of others' that the operator knows: as CRDs that take anything.
-for (const [group, plural, kind] of [['monitoring.coreos.com', 'podmonitors', 'PodMonitor'], ['monitoring.coreos.com', 'servicemonitors', 'ServiceMonitor'], ['cert-manager.io', 'certificates', 'Certificate']] as const) {
-  await api.create('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
-    metadata: { name: `${plural}.${group}`, annotations: { 'api-approved.kubernetes.io': 'unapproved, for a test' } },
-    spec: { group, scope: 'Namespaced', names: { plural, kind, singular: kind.toLowerCase(), listKind: `${kind}List` }, versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } }] },
-  });
-}
+// Kinds of others' that the operator knows, as they define them: what does not fit, server-side apply refuses.
+for (const crd of foreignCrds()) await api.create('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', crd);
 
 await using first = await OperatorProcess.start(api, dir, 'first', ['--look-interval', String(LOOK_S)]);
 await until('an operator leads', 60, () => first.leads);
@@ -160,13 +156,21 @@ await steps.run('everything on, and off again', async () => {
     tls: { client: { source: 'SelfSigned', clientCertAuth: false }, peer: { source: 'CertManager', issuerRef: { name: 'i' } } },
   };
   await make('shop', 'full', { ...on, tls: { peer: on.tls.peer } });
+  // Nobody plays cert-manager yet.
+  const waits = (text: string): Promise<unknown> => until(`it says: ${text}`, 60, async () => (await get('shop', 'full')).status?.conditions?.some(({ type, status, message }) => type === 'Degraded' && status === 'True' && message.includes(text)));
+  await waits('the peer port waits for its certificate: there is no Secret full-peer-cert');
+  await api.patch('/apis/cert-manager.io/v1/namespaces/shop/certificates/full-peer-cert/status', {
+    status: { conditions: [{ type: 'Ready', status: 'False', reason: 'DoesNotExist', message: 'Issuer i is not there', lastTransitionTime: '2026-01-01T00:00:00Z' }] },
+  });
+  await waits('Issuer i is not there');
+  await api.create('/api/v1/namespaces/shop/secrets', { metadata: { name: 'full-peer-cert' }, type: 'kubernetes.io/tls', data: { 'tls.crt': 'YQ==', 'tls.key': 'YQ==', 'ca.crt': 'YQ==' } });
   await is('shop', 'full', 'Ready', 2);
   const there = async (path: string): Promise<boolean> => api.get(path).then(() => true, () => false);
   const optional = [
     '/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers/full', '/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/full',
     '/apis/monitoring.coreos.com/v1/namespaces/shop/podmonitors/full', '/apis/policy/v1/namespaces/shop/poddisruptionbudgets/full',
   ];
-  const certificate = '/apis/cert-manager.io/v1/namespaces/shop/certificates/full-peer-tls';
+  const certificate = '/apis/cert-manager.io/v1/namespaces/shop/certificates/full-peer-cert';
   for (const path of [...optional, certificate]) expect(await there(path), `${path} is missing`);
   await api.patch(`${stores('shop')}/full`, { spec: { monitoring: { kind: 'ServiceMonitor' }, podDisruptionBudget: { enabled: false } } });
   const monitor = '/apis/monitoring.coreos.com/v1/namespaces/shop/servicemonitors/full-headless';
