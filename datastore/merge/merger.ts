@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Context, Stamp } from '../stamp.ts';
 import { decode, encode } from './codec/codec.ts';
+import { decodePair } from './codec/pair.ts';
 import { describe, fresh } from './describe.ts';
 import { Dots, OLD, sameStamp } from './dots.ts';
 import { DELETED, evaluate, MERGED } from './heads.ts';
@@ -70,10 +71,9 @@ export class Merger {
     if (before === null || before.value === null) return name === '' && decode(value) === null ? null : encodeInfo(fresh, this.#tables);
     const dots = this.#dotsOf(before) ?? (stable(before.stamp) ? new Dots(before.stamp, OLD, new Map()) : new Dots(before.stamp, before.stamp, new Map()));
     if (this.#policies.light(name)) return encodeInfo(peekKind(before.value) === name ? new Dots(dots.created, OLD, new Map()) : fresh, this.#tables);
-    const after = decode(value);
-    if (after === null) return null;
-    const object = decode(before.value);
-    return object === null ? encodeInfo(fresh, this.#tables) : this.#describe(object, dots, after, stable);
+    const pair = decodePair(before.value, value, (object) => this.#policies.of(object).root);
+    if (pair === null) return decode(value) === null ? null : encodeInfo(fresh, this.#tables);
+    return this.#describe(pair.before, dots, pair.after, stable);
   }
 
   /** The same over what several heads came to. */

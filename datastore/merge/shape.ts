@@ -102,6 +102,17 @@ export function partsOf(tree: Fields, path: string, schema: Schema, place: Place
   return parts;
 }
 
+/** True: each of its fields is a part of its own, whatever the others are. */
+export function standsAlone(schema: Schema, place: Place | undefined): boolean {
+  if (leafRules.has(place?.rule) || place?.rule === 'rest') return false;
+  for (const below of place?.children.values() ?? []) if (unitNameOf(below.rule) !== undefined) return false;
+  if (schema.kind !== 'struct') return true;
+  let alone = alones.get(schema);
+  if (alone === undefined) alones.set(schema, (alone = [...schema.fields.values()].every((field) => field.oneOf === undefined)));
+  return alone;
+}
+const alones = new WeakMap<StructType, boolean>();
+
 /** The name of the unit that a field belongs to. It is written in braces, which no field's name has. */
 function unitFor(name: string, schema: Schema, place: Place | undefined): string | undefined {
   const rule = placeBelow(place, name)?.rule;

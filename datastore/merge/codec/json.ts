@@ -59,6 +59,14 @@ function read(reader: JsonReader, schema: Schema): Tree {
   }
 }
 
+/** The value that stands there in a text, and nothing else. Throws Malformed. */
+export function readJson(text: string, from: number, to: number, schema: Schema): Tree {
+  const reader = new JsonReader(text, from);
+  const tree = read(reader, schema);
+  if (reader.position !== to) throw new Malformed(`not one value at ${from}`);
+  return tree;
+}
+
 const ANY: Schema = { kind: 'any' };
 
 function readObject(reader: JsonReader, schema: Schema): Fields {

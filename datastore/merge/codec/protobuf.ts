@@ -12,6 +12,7 @@ import type { DecodedObject } from './types.ts';
 import { compareUtf8, fromUtf8 } from './utf8.ts';
 import { BYTES, FIXED64, VARINT, WireReader, WireWriter } from './wire.ts';
 
+const NOTHING = new Uint8Array();
 export const MAGIC = Uint8Array.from([0x6b, 0x38, 0x73, 0x00]);
 
 /** The object in `value`, which starts with MAGIC. Throws Malformed, for kinds that the table does not have too. */
@@ -27,12 +28,20 @@ export function decodeProtobuf(value: Uint8Array): DecodedObject {
   };
 }
 
+/** What stands around an object. */
+export interface Unknown {
+  readonly typeMeta: TypeMeta;
+  readonly raw: Uint8Array;
+  readonly tail: Uint8Array;
+}
+
 interface TypeMeta {
   readonly apiVersion: string;
   readonly kind: string;
 }
 
-function readUnknown(content: Uint8Array): { readonly typeMeta: TypeMeta; readonly raw: Uint8Array; readonly tail: Uint8Array } {
+/** Throws Malformed. */
+export function readUnknown(content: Uint8Array): Unknown {
   let typeMeta: TypeMeta | undefined;
   let raw: Uint8Array | undefined;
   const tail: Uint8Array[] = [];
@@ -49,7 +58,7 @@ function readUnknown(content: Uint8Array): { readonly typeMeta: TypeMeta; readon
     }
   }
   if (typeMeta === undefined) throw new Malformed('no typeMeta');
-  return { typeMeta, raw: raw ?? new Uint8Array(), tail: Buffer.concat(tail) };
+  return { typeMeta, raw: raw ?? new Uint8Array(), tail: tail.length === 0 ? NOTHING : Buffer.concat(tail) };
 }
 
 function readTypeMeta(content: Uint8Array): TypeMeta {
@@ -68,7 +77,8 @@ function text(content: Uint8Array): string {
   return decoded;
 }
 
-function readStruct(content: Uint8Array, schema: StructType): Fields {
+/** Any of a struct's fields. Throws Malformed. */
+export function readStruct(content: Uint8Array, schema: StructType): Fields {
   const entries = new Map<string, Tree>();
   readLevel(content, planOf(schema), entries);
   return { kind: 'fields', entries };

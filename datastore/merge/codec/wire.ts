@@ -94,12 +94,34 @@ export class WireReader {
     return found;
   }
 
-  /** Passes over the field; its bytes with the tag. */
-  whole(): Uint8Array {
-    if (this.wireType === VARINT) this.rawInteger();
+  /** Where the next field begins. */
+  get at(): number {
+    return this.position;
+  }
+
+  /** Passes over the field. */
+  pass(): void {
+    if (this.wireType === VARINT) this.passInteger();
     else if (this.wireType === FIXED64) this.advance(8);
     else if (this.wireType === FIXED32) this.advance(4);
-    else this.bytes();
+    else {
+      this.expect(BYTES);
+      this.advance(this.small());
+    }
+  }
+
+  private passInteger(): void {
+    for (let i = 0; i < 10; i++) {
+      const byte = this.data[this.position++];
+      if (byte === undefined) throw new Malformed('cut off');
+      if (byte < 0x80) return;
+    }
+    throw new Malformed('a varint of more than 10 bytes');
+  }
+
+  /** Passes over the field; its bytes with the tag. */
+  whole(): Uint8Array {
+    this.pass();
     return this.data.subarray(this.start, this.position);
   }
 

@@ -1,0 +1,99 @@
+import { describe as group, expect, test } from '@jest/globals';
+import { describe } from '../describe.ts';
+import { Dots, OLD } from '../dots.ts';
+import { Policies } from '../policy/policy.ts';
+import { defaultPolicy } from '../policy/table.ts';
+import { corpus, testdata } from '../testing/corpus.ts';
+import type { Fields, Tree } from '../tree.ts';
+import { bool, number, string } from '../tree.ts';
+import { decode, encode } from './codec.ts';
+import { decodePair } from './pair.ts';
+
+const SEED = 20251125;
+const policies = new Policies(defaultPolicy);
+/** One of every kind as Kubernetes stores it, and every other one with all fields set. */
+const values = [...corpus().values(), ...testdata().flatMap(({ protobuf, json }, i) => (i % 4 === 0 ? [protobuf, json] : []))];
+
+/** Xorshift: the same in every run. */
+function draws(seed: number): (below: number) => number {
+  let state = seed | 1;
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+}
+
+/** Something somewhere in the tree taken away, doubled, moved or made something else. */
+function changed(tree: Tree, draw: (below: number) => number): Tree | undefined {
+  if (draw(6) === 0) return undefined;
+  switch (tree.kind) {
+    case 'fields': {
+      const names = [...tree.entries.keys()];
+      if (names.length === 0) return tree;
+      const entries = new Map(tree.entries);
+      const name = names[draw(names.length)]!;
+      const now = changed(tree.entries.get(name)!, draw);
+      if (now === undefined) entries.delete(name);
+      else entries.set(name, now);
+      return { kind: 'fields', entries };
+    }
+    case 'list': {
+      if (tree.items.length === 0) return tree;
+      const at = draw(tree.items.length);
+      const items = [...tree.items];
+      if (draw(4) === 0) items.push(items[at]!);
+      else if (draw(4) === 0) items.reverse();
+      else items.splice(at, 1, ...[changed(items[at]!, draw)].filter((item) => item !== undefined));
+      return { kind: 'list', items };
+    }
+    case 'bool': return bool(!tree.value);
+    case 'number': return number(String(draw(100)));
+    case 'string': return string(`${tree.value}${draw(10)}`);
+    default: return tree;
+  }
+}
+
+const listed = (dots: Dots): unknown[] => [dots.created, dots.usual, [...dots.exceptions].sort(([a], [b]) => (a < b ? -1 : 1))];
+
+group('two versions of an object', () => {
+  test('what has changed is the same whether all of them is decoded or only what differs', () => {
+    const draw = draws(SEED);
+    let compared = 0;
+    let smaller = 0;
+    for (const value of values) {
+      const object = decode(value)!;
+      for (let round = 0; round < 6; round++) {
+        let tree: Tree = object.tree;
+        for (let n = 1 + draw(4); n > 0; n--) tree = changed(tree, draw) ?? tree;
+        const bytes = encode({ ...object, tree: tree as Fields });
+        // Both ways: what one takes away the other adds.
+        for (const [before, after] of [[value, bytes], [bytes, value]] as const) {
+          const [a, b] = [decode(before), decode(after)];
+          if (a === null || b === null) continue;
+          const kind = policies.of(b);
+          const pair = decodePair(before, after, (o) => policies.of(o).root)!;
+          const dots = new Dots(OLD, { lamport: 7, log: 3 }, new Map([['metadata/labels', { lamport: 9, log: 4 }], ['spec', { lamport: 8, log: 4 }]]));
+          expect(listed(describe(pair.before, dots, pair.after, kind, () => false))).toEqual(listed(describe(a, dots, b, kind, () => false)));
+          expect(pair.after.uid === pair.before.uid).toBe(a.uid === b.uid);
+          compared++;
+          if (pair.after.tree.entries.size < b.tree.entries.size) smaller++;
+        }
+      }
+    }
+    expect(compared).toBeGreaterThan(1_000);
+    expect(smaller).toBeGreaterThan(compared / 2);
+  });
+
+  test('what is no object, and objects of two kinds, are as two by themselves', () => {
+    const rootOf = (o: Parameters<Policies['of']>[0]) => policies.of(o).root;
+    expect(decodePair(values[0]!, Buffer.from('no object'), rootOf)).toBeNull();
+    expect(decodePair(values[0]!, values[0]!.subarray(0, 30), rootOf)).toBeNull();
+    const json = values.find((value) => value[0] === 0x7b)!;
+    expect(decodePair(json, json.subarray(0, json.length - 5), rootOf)).toBeNull();
+    expect(decodePair(json, Buffer.from('{"kind":"Pod"}'), rootOf)).toBeNull();
+    const other = values.find((value) => decode(value)!.kind !== decode(values[0]!)!.kind)!;
+    expect(decodePair(values[0]!, other, rootOf)).toEqual({ before: decode(values[0]!), after: decode(other) });
+  });
+});
