@@ -79,6 +79,9 @@ export const suites: readonly Suite[] = [
   suite('operator/monitoring', 'Every expression of the dashboards and alerts, answered by a Prometheus that scraped three replicas under load and the operator', [
     'e2e/operator/monitoring/main.ts',
   ], 6, { tools: ['k8s', 'checks'], debian: ['monitoring'] }),
+  suite('docs/guides-cluster', 'The guide to a tenant control plane as it stands, and the samples of a federated store, on a real cluster with the operator', ['e2e/guides/cluster.ts'], 15, {
+    tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm', 'kwok'], debian: ['containers'], root: true, long: true,
+  }),
   suite('docs/guides-node', 'The guide to static pods as it stands: the real kubelet runs the store and, on it, its own apiserver', ['e2e/guides/main.ts', '--only', 'static-pods'], 10, {
     tools: ['etcd', 'k8s', 'kubelet'], debian: ['containers'], root: true, long: true,
   }),
