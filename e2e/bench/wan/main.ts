@@ -38,7 +38,7 @@ for (const members of values.members.split(',').map(Number)) {
     const launcher = system === 'etcd' ? etcdLauncher() : edgestoreLauncher();
     await using sites = await Sites.start(launcher, members, delay_ms, dir);
     const puts = Math.max(110, Math.round(Number(values.puts) * (system === 'etcd' ? ETCD_SHARE : 1)));
-    const measured = await latencies(sites, puts);
+    const measured = await latencies(sites, puts, system === 'etcd');
     const led = system === 'etcd' ? await leader(sites) : null;
     const lagged = system === 'etcd' ? null : await lag(sites.endpoints, Number(values.rate), Number(values.lag));
     const cut = await partition(sites, Number(values.cut));

@@ -23,8 +23,9 @@ const PAUSE_MS = 100;
 /**
  * Puts, then linearizable ranges, of one client at every site, `total` of each, as fast as it is answered. One site after the other, for in a wide area each
  * has processors of its own, and here all share two.
+ * @param together at all sites at once all the same: who waits for other sites does not compete for processors
  */
-export async function latencies(sites: Sites, total: number): Promise<SiteLatency[]> {
+export async function latencies(sites: Sites, total: number, together: boolean): Promise<SiteLatency[]> {
   const warm = { ...CASE, clients: 20, conns: 5, rate_per_s: 200 };
   await Promise.all(sites.endpoints.map((endpoint) => benchmark([endpoint], warm, 400)));
   const first = new Rpc(sites.endpoints[0] ?? '');
@@ -32,6 +33,10 @@ export async function latencies(sites: Sites, total: number): Promise<SiteLatenc
   first.close();
   await sleep(500);
   const paced = await Promise.all(sites.endpoints.map((endpoint) => benchmark([endpoint], { ...CASE, rate_per_s: RATE_PER_S }, Math.min(total, PACED_MAX))));
+  if (together) {
+    const ranges = await Promise.all(sites.endpoints.map((endpoint) => benchmark([endpoint], { ...CASE, op: 'range' }, total)));
+    return paced.map((put, i) => ({ put, range: ranges[i]!, paced: put }));
+  }
   const latencies: SiteLatency[] = [];
   for (const [i, endpoint] of sites.endpoints.entries()) {
     const put = await benchmark([endpoint], CASE, total);
