@@ -73,6 +73,9 @@ export const suites: readonly Suite[] = [
   suite('operator/scaling', 'On a real cluster: a HorizontalPodAutoscaler takes an EdgeStore from 2 replicas to 5 under reads and back, while everybody writes and watches', [
     'e2e/operator/scaling/main.ts',
   ], 12, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm'], debian: ['containers'], root: true }),
+  suite('operator/federation', 'On a real cluster: two EdgeStores of one store, joined by peers, with certificates that come late; TLS for clients', [
+    'e2e/operator/federation/main.ts',
+  ], 12, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm'], debian: ['containers'], root: true }),
   suite('operator/cluster', 'The image and a real cluster by themselves: same digest twice, pods of a StatefulSet under load, volumes, nothing left behind', [
     'e2e/operator/cluster/main.ts',
   ], 12, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'kwok'], debian: ['containers'], root: true }),
