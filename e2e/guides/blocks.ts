@@ -16,7 +16,7 @@ export type Block =
   | { readonly kind: 'act'; readonly line: number; readonly words: readonly string[] };
 
 const FOR_PEOPLE = ['text', 'mermaid'];
-const WITHIN_S = 60;
+const WITHIN_S = 180;
 
 /** "key=value" words of a fence. */
 function attributes(words: readonly string[]): Map<string, string> {
