@@ -92,7 +92,7 @@ export function identify(given: Settings, host: Host, log: Logger, discovery: Di
     // What the disk says needs no DNS.
     const settings = discovery !== null && given.discovery.first && saved === null ? await withFirstReplicas(given, host, log, discovery) : given;
     if (recovered !== null) await forgetAsked(host, settings.dataDir);
-    const incarnation = recovered === null ? 0 : incarnationOf(recovered);
+    const incarnation = recovered === null ? host.random.uint32() : incarnationOf(recovered);
     if (recovered !== null && settings.slotGiven && slotOf(recovered) !== settings.slot) {
       throw new ConfigError(`the data folder belongs to slot ${slotOf(recovered)}, this replica is told to be slot ${settings.slot}`);
     }
@@ -105,7 +105,7 @@ export function identify(given: Settings, host: Host, log: Logger, discovery: Di
     if (recovered !== null) return { self: selfOf(settings, fresh, slotOf(recovered)), membership: { ...fresh, configuration: bind(fresh.configuration, slotOf(recovered), recovered) ?? fresh.configuration }, incarnation };
     const urls = settings.initialCluster.filter((member) => member.name !== settings.name).flatMap((member) => member.peerUrls);
     const whom = async (): Promise<readonly Candidate[]> => [...urls.map((url) => ({ url, address: null })), ...(await discovery?.find() ?? [])];
-    if (urls.length === 0 && discovery === null) return { self: selfOf(settings, fresh, settings.slot), membership: fresh, incarnation: host.random.uint32() };
+    if (urls.length === 0 && discovery === null) return { self: selfOf(settings, fresh, settings.slot), membership: fresh, incarnation };
     const found = await place(settings, host, log, whom);
     if (found.answer === null || (found.answer.result === 'bootstrap' && !settings.joining)) return { self: selfOf(settings, fresh, settings.slot), membership: fresh, incarnation: found.incarnation };
     const { answer } = found;

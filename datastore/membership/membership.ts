@@ -193,7 +193,7 @@ export class Membership {
       // It may have been removed, retired and taken from the list since it was asked for: nobody would take anything of it.
       const spent = made.members.find(({ log }) => log !== null && memberOf(from, log) === undefined && this.#ports.isRetired(log));
       if (spent !== undefined) throw errUnavailable(`${logName(spent.log!)} is retired: it cannot come back under that name`);
-      return withoutRetired(withRemoved(made, this.#orphans(made)), (log) => this.#ports.isRetiredEverywhere(log));
+      return withoutRetired(withRemoved(made, this.#orphans(from, made)), (log) => this.#ports.isRetiredEverywhere(log));
     }, withinMs);
   }
 
@@ -275,9 +275,9 @@ export class Membership {
   /**
    * Logs held here that nobody writes: of incarnations that never became a member's. A member that is away may be writing one, because nobody could vouch
    * for its disk: if that were removed, the disk would have to be set aside when it comes back. So only what is older than the log of a link that is up
-   * (which may be that of a process that has died unnoticed: its successor's log is newer).
+   * (which may be that of a process that has died unnoticed: its successor's log is newer). Where the place goes to another log, all others are left behind.
    */
-  #orphans(made: Configuration): LogId[] {
+  #orphans(from: Configuration, made: Configuration): LogId[] {
     const alive = new Set<LogId>([this.#ports.ownLog()]);
     for (const { id, log } of made.members) {
       if (log !== null) alive.add(log);
@@ -288,7 +288,9 @@ export class Membership {
       if (alive.has(log) || this.#ports.isRetired(log)) return false;
       const member = made.members.find((m) => m.slot === slotOf(log));
       if (member === undefined || member.standing === 'evicted') return true;
-      const connected = member.log === null ? null : this.#links.connectedLog(member.id);
+      if (member.log === null) return false;
+      if (!from.members.some((m) => m.log === member.log)) return true;
+      const connected = this.#links.connectedLog(member.id);
       return connected !== null && this.#ports.lamportOf(log) < this.#ports.lamportOf(connected);
     });
   }

@@ -4,7 +4,7 @@ import { logId } from '../replica/types.ts';
 import type { LogId } from '../replica/types.ts';
 import { SimClock } from '../testing/sim-clock.ts';
 import { SimRandom } from '../testing/sim-random.ts';
-import { bind, firstConfiguration, removing, updating } from './configuration.ts';
+import { bind, firstConfiguration, joining, removing, updating } from './configuration.ts';
 import { Membership } from './membership.ts';
 
 const member = (slot: number) => ({ id: BigInt(slot + 1), name: `r${slot}`, slot, peerURLs: [`http://r${slot}:2380`] });
@@ -35,4 +35,6 @@ test('what a member that is away may be writing for the time being is not remove
   expect(await removed(forNow, logId(1, 7))).toEqual([]);
   expect(await removed(forNow, logId(1, 9))).toEqual([forNow]);
   expect(await removed(forNow, null, removing(2n))).toEqual([logId(1, 7), forNow]);
+  // An empty disk takes the place: whatever the one before wrote is left behind.
+  expect(await removed(forNow, null, joining({ ...member(1), incarnation: 10, earlier: [] }))).toEqual([logId(1, 7), forNow]);
 });

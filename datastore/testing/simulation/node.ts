@@ -467,7 +467,12 @@ export class SimNode {
 function mortal(process: Process, net: Network): Network {
   const gone = (): Promise<never> => Promise.reject(Object.assign(new Error('the process is gone'), { code: 'ECRASHED' }));
   return {
-    dial: (url) => (process.dead ? gone() : net.dial(url)),
+    dial: (url) => (process.dead ? gone() : net.dial(url).then((link) => {
+      // Dead while it dialled: the machine's end of the link has nobody.
+      if (!process.dead) return link;
+      link.close(1001, 'gone');
+      return gone();
+    })),
     listen: (url, onLink) => (process.dead ? gone() : net.listen(url, (link) => (process.dead ? link.close(1001, 'gone') : onLink(link)))),
   };
 }
