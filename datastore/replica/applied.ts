@@ -83,7 +83,7 @@ export class Applied {
     const changes = this.logs.absorb(updates);
     // First what supersedes, then what goes because of it: the order in which the owner did it.
     const revisions = changes.fresh.map((record, i) => this.give(record, recorded?.[i]));
-    relocate(this.#sink, changes);
+    relocate(this.#sink, changes, (record) => this.logs.copyOf(record));
     return revisions;
   }
 

@@ -207,7 +207,7 @@ export class Logs {
   }
 
   /** Another record of the same stamp, in a log that is not `ending`: of the one that is lowest. */
-  copyOf(record: StoredRecord, ending: { has(log: LogId): boolean }): StoredRecord | undefined {
+  copyOf(record: StoredRecord, ending: { has(log: LogId): boolean } = new Set<LogId>()): StoredRecord | undefined {
     let found: StoredRecord | undefined;
     for (const doc of this.docs.values()) {
       const copy = doc.copies.get(record.log)?.get(record.lamport);
@@ -261,7 +261,7 @@ export function takeCopy(sink: RecordSink, record: StoredRecord): void {
  * Tells a sink what has been copied, what has moved and then what is gone, in the order of stamps: the same at first and at replay, and a deletion
  * goes after what it had superseded.
  */
-export function relocate(sink: RecordSink, { copied, moved, gone }: Omit<Changes, 'fresh'>): void {
+export function relocate(sink: RecordSink, { copied, moved, gone }: Omit<Changes, 'fresh'>, copyOf: (record: StoredRecord) => StoredRecord | undefined = () => undefined): void {
   for (const record of copied) takeCopy(sink, record);
   const losses = gone.map((record) => ({ record, writes: record.writes }));
   for (const [from, to] of [...moved].sort(([a], [b]) => compareStamps(a, b))) {
@@ -271,5 +271,17 @@ export function relocate(sink: RecordSink, { copied, moved, gone }: Omit<Changes
     losses.push({ record: from, writes: from.writes.filter((write) => !kept.has(write.space + write.key)) });
   }
   losses.sort((a, b) => compareStamps(a.record, b.record));
-  for (const { record, writes } of losses) sink.dropped(record, writes);
+  for (const { record, writes } of losses) {
+    dropCounting(sink, record, copyOf);
+    sink.dropped(record, writes);
+  }
+}
+
+/**
+ * A record goes that is somebody's current write. After a snapshot has been loaded that may be any of several copies, not the one that counted before: another
+ * takes its place. Only a deletion that nobody needs any more has none.
+ */
+export function dropCounting(sink: Pick<RecordSink, 'moved'>, record: StoredRecord, copyOf: (record: StoredRecord) => StoredRecord | undefined): void {
+  const copy = record.live > 0 ? copyOf(record) : undefined;
+  if (copy !== undefined) sink.moved(record, copy);
 }

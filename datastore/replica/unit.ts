@@ -8,7 +8,7 @@
  */
 import type { Applied, LogUpdate } from './log-doc.ts';
 import { cutDeletions } from './log-walk.ts';
-import { takeCopy } from './logs.ts';
+import { dropCounting, takeCopy } from './logs.ts';
 import type { Logs, Move } from './logs.ts';
 import type { StoredRecord } from './record.ts';
 import type { Retirement } from './retirements.ts';
@@ -162,9 +162,8 @@ export function* integrateUnit(logs: Logs, sink: RecordSink, unit: Unit, give: (
   }
   for (let loss = losses.next(); loss !== undefined; loss = losses.next()) {
     const { record, writes } = loss;
-    // Where another copy counts from now on: what is current is in all of them. Only a deletion that nobody needs any more has none.
-    const copy = record.live > 0 && unit.retired.has(record.place?.log ?? 0) ? logs.copyOf(record, unit.retired) : undefined;
-    if (copy !== undefined) sink.moved(record, copy);
+    // Where another copy counts from now on: what is current is in all of them.
+    dropCounting(sink, record, (one) => logs.copyOf(one, unit.retired));
     sink.dropped(record, writes);
     if (++steps % STEP_RECORDS === 0) yield;
   }
