@@ -95,7 +95,9 @@ export class SimNode {
   clone(): SimNode {
     const clone = new SimNode(this.#world, { ...this.#config, host: `${this.host}x`, joining: this.#joining });
     clone.disk = this.disk.copy(clone.#diskOptions());
-    clone.#shared = new Set(this.logs);
+    // The log that it writes now, too, though nothing may stand in it yet.
+    const now = this.process?.store?.replica.log;
+    clone.#shared = new Set(now === undefined ? this.logs : [...this.logs, now]);
     clone.#diskIs = 'copied';
     return clone;
   }
