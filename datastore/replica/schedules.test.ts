@@ -112,6 +112,7 @@ test('schedule 13: a restored disk does not write on in a log of which others ho
   const done = restored.replica.reincarnate(9_000);
   await restored.clock.settle();
   await done;
+  restored.replica.held = false; // as the store does once it serves
   await restored.write(put('z', 'z'));
   expect([restored.replica.vector().get(X)!.clock < a.replica.vector().get(X)!.clock, restored.replica.log]).toEqual([true, logId(4, 9_000)]);
   // What it writes there is nobody else's; what others hold of the old log shows it for an old copy, which must begin anew.
