@@ -5,17 +5,17 @@ import { sendText } from './api/http/types.ts';
 import { ApiServer } from './api/server.ts';
 import { Certificates } from './api/transport/tls.ts';
 import { ConfigError } from './config/errors.ts';
-import type { Settings, TlsFiles } from './config/settings.ts';
+import type { Settings } from './config/settings.ts';
 import { EDGESTORE_VERSION, ETCD_API_LEVEL } from './config/version.ts';
 import type { Logger } from './host/log.ts';
 import { createHost } from './host/node-host.ts';
-import type { TlsMaterial } from './host/node-net.ts';
 import { nodeWorkers } from './host/workers.ts';
 import type { MergerOptions } from './merge/merger.ts';
 import { parsePolicy } from './merge/policy/file.ts';
 import { defaultPolicy } from './merge/policy/table.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { offerAside } from './offers.ts';
+import { followPeerCertificates, peerMaterial } from './peer-certificates.ts';
 import { Discovery } from './discovery/discovery.ts';
 import { Draining } from './draining.ts';
 import { limits } from './limits.ts';
@@ -38,16 +38,6 @@ export interface RunningReplica {
   reload(): Promise<void>;
   /** Refuses new calls, ends watches resumably, lets calls under way finish, tells the peers, closes the journal. */
   stop(): Promise<void>;
-}
-
-async function peerMaterial(files: TlsFiles): Promise<TlsMaterial> {
-  const text = (path: string): Promise<string> => readFile(path, 'utf8');
-  return {
-    cert: await text(files.certFile),
-    key: await text(files.keyFile),
-    ...(files.trustedCaFile === '' ? {} : { ca: await text(files.trustedCaFile) }),
-    requireClientCert: files.clientCertAuth || files.trustedCaFile !== '',
-  };
 }
 
 const metricsPage = (telemetry: Telemetry, log: Logger): HttpHandler => (_request, response) => {
@@ -98,6 +88,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
   const names = new Discovery(settings.discovery, host.names, log);
   const discovery = names.used ? names : null;
   const certificates = clientTls === undefined ? null : await Certificates.open(clientTls, (path) => readFile(path), host.clock, log);
+  const peerCertificates = peerTls === undefined ? null : await followPeerCertificates(peerTls, host, log);
   const serving = new ServingState('starting');
 
   let replication: Replication | undefined;
@@ -130,6 +121,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
   const close = async (): Promise<void> => {
     for (const step of closing.splice(0).reverse()) await step();
     certificates?.close();
+    peerCertificates?.close();
   };
 
   let servable = false;
@@ -200,7 +192,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
       ready,
       async reload() {
         await certificates?.reload();
-        if (peerTls !== undefined) await peerMaterial(peerTls).then((material) => host.net.reloadTls(material), (error: unknown) => log.warn('certificates of the peer port cannot be read; the old ones stay in use', { error }));
+        await peerCertificates?.reload();
       },
       async stop() {
         ended = true;
