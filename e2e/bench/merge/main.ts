@@ -6,7 +6,6 @@
  */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { corpus } from '../../../datastore/merge/testing/corpus.ts';
 import { change } from '../../../datastore/merge/testing/changes.ts';
@@ -20,7 +19,6 @@ const scale = Number(options.scale);
 const KINDS = ['protobuf apps/v1 Deployment', 'protobuf v1 Pod', 'protobuf v1 Node', 'protobuf apps/v1 ReplicaSet', 'json example.test/v1 Thing'] as const;
 const VERSIONS = 16;
 const KEYS = 50;
-const STORED = 8_000;
 const WARM = Math.round(4_000 * scale);
 const ONE = Math.round(3_000 * scale);
 const MANY = Math.round(12_000 * scale);
@@ -39,8 +37,6 @@ interface Figures {
   readonly get_ms: number;
   /** 50 clients: updates a second. */
   readonly puts: number;
-  /** Heap and buffers for one stored object, bytes. */
-  readonly object: number;
 }
 
 const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? NaN;
@@ -51,19 +47,6 @@ async function measure(merge: 'off' | 'field'): Promise<Figures> {
   await cluster.start();
   const endpoint = cluster.endpoints[0] ?? '';
   using store = new Store(endpoint);
-  // First, while there is no garbage of other work.
-  const before = await store.memory();
-  const stored = Math.round(STORED * scale);
-  const { versions } = kinds[3]!;
-  await Promise.all(Array.from({ length: CLIENTS }, async (_, client) => {
-    for (let i = client; i < stored; i += CLIENTS) {
-      const revision = await store.putIf(`/registry/stored/o${i}`, 0n, versions[0]!);
-      await store.putIf(`/registry/stored/o${i}`, revision, versions[1]!);
-    }
-  }));
-  await store.compact();
-  await sleep(3_000);
-  const object = (await store.memory() - before) / stored;
   const keys = kinds.flatMap(({ versions }, kind) => Array.from({ length: KEYS }, (_, i) => ({ key: `/registry/k${kind}/bench/o${i}`, versions, at: 0, revision: 0n })));
   let next = 0;
   const update = async (): Promise<void> => {
@@ -92,7 +75,7 @@ async function measure(merge: 'off' | 'field'): Promise<Figures> {
     }
   }));
   const puts = (MANY / (performance.now() - begun)) * 1_000;
-  return { put_ms, get_ms, puts, object };
+  return { put_ms, get_ms, puts };
 }
 
 const runs: { off: Figures; field: Figures }[] = [];
@@ -121,7 +104,6 @@ generation changed with each update, in a transaction that compares the revision
 ${row('update, one client, p50 ms', 'put_ms', 3)}
 ${row('get, one client, p50 ms', 'get_ms', 3)}
 ${row(`updates a second, ${CLIENTS} clients`, 'puts', 0)}
-${row('memory of an object of 0.8 KB, bytes', 'object', 0)}
 `;
 console.log(text);
 if (options.report) writeFileSync(new URL(`../../../docs/reports/merge-cost-${new Date().toISOString().slice(0, 10)}.md`, import.meta.url), text);
