@@ -73,9 +73,6 @@ export const suites: readonly Suite[] = [
   suite('operator/scaling', 'On a real cluster: a HorizontalPodAutoscaler takes an EdgeStore from 2 replicas to 5 under reads and back, while everybody writes and watches', [
     'e2e/operator/scaling/main.ts',
   ], 12, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm'], debian: ['containers'], root: true }),
-  suite('operator/federation', 'On a real cluster: two EdgeStores of one store, joined by peers, with certificates that come late; TLS for clients', [
-    'e2e/operator/federation/main.ts',
-  ], 12, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm'], debian: ['containers'], root: true }),
   suite('operator/cluster', 'The image and a real cluster by themselves: same digest twice, pods of a StatefulSet under load, volumes, nothing left behind', [
     'e2e/operator/cluster/main.ts',
   ], 12, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'kwok'], debian: ['containers'], root: true }),
@@ -85,6 +82,12 @@ export const suites: readonly Suite[] = [
   suite('docs/guides-cluster', 'The guide to a tenant control plane as it stands, and the samples of a federated store, on a real cluster with the operator', ['e2e/guides/cluster.ts'], 15, {
     tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm', 'kwok'], debian: ['containers'], root: true, long: true,
   }),
+  suite('operator/federation', 'On a real cluster: two EdgeStores of one store, joined by peers, with certificates that come late; TLS for clients', [
+    'e2e/operator/federation/main.ts',
+  ], 12, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm'], debian: ['containers'], root: true, long: true }),
+  suite('operator/cases', 'On a real cluster: what happens to an EdgeStore in the course of its life, case by case, while everybody writes', [
+    'e2e/operator/cases/main.ts',
+  ], 30, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm'], debian: ['containers'], root: true, long: true }),
   suite('docs/guides-node', 'The guide to static pods as it stands: the real kubelet runs the store and, on it, its own apiserver', ['e2e/guides/main.ts', '--only', 'static-pods'], 10, {
     tools: ['etcd', 'k8s', 'kubelet'], debian: ['containers'], root: true, long: true,
   }),
