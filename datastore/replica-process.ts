@@ -168,6 +168,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
         alarms: [...store.raised, ...(replication?.alarms() ?? [])],
         serving: serving.why === null,
         drainState: draining.number,
+        mergePending: store.keyspace.contests?.size ?? 0,
       };
     });
 

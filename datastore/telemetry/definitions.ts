@@ -95,6 +95,7 @@ export const definitions = {
     etcd_network_peer_sent_bytes_total: ['counter', 'Bytes sent to the peer.', ['To']],
     etcd_network_peer_received_bytes_total: ['counter', 'Bytes received from the peer.', ['From']],
     edgestore_merge_conflicts_total: ['counter', 'Concurrent writes to a key of which one was beaten, by the kind of the object (opaque: not one of Kubernetes\'; system: the cluster\'s own state) and the rule that decided. last-writer: the higher stamp. unseen: only a disk set aside had it.', ['kind', 'rule']],
+    edgestore_merge_pending_keys: ['gauge', 'Keys that concurrent writes still hold together: what they come to is shown, and written down once every replica holds all of them.'],
     edgestore_antientropy_runs_total: ['counter', 'Comparisons with the peer that were completed.', PEER],
     edgestore_full_syncs_total: ['counter', 'Whole states sent to the peer.', PEER],
     edgestore_tombstones: ['gauge', 'Deletions in the logs held here: kept until every replica holds them.'],

@@ -25,6 +25,8 @@ export interface StoreFigures {
   readonly serving: boolean;
   /** 0 serving, 1 draining, 2 drained. */
   readonly drainState: number;
+  /** Keys that several heads contend for. */
+  readonly mergePending: number;
 }
 
 export interface Identity {
@@ -57,6 +59,7 @@ export function storeMetrics(metrics: Metrics, figures: () => StoreFigures): voi
   metrics.read('edgestore_calls_in_flight', () => figures().calls);
   metrics.readEach('edgestore_alarm', () => figures().alarms.map((type) => [[type], 1] as const));
   metrics.read('edgestore_drain_state', () => figures().drainState);
+  metrics.read('edgestore_merge_pending_keys', () => figures().mergePending);
   metrics.read('etcd_server_has_leader', () => (figures().serving ? 1 : 0));
 }
 

@@ -11,7 +11,7 @@ import type { PeerFigures } from './peers.ts';
 const identity = { name: 'a', slot: 3, memberId: 255n, clusterId: 16n, version: '0.1.0', etcdVersion: '3.7.3', nodeVersion: 'v24' };
 const figures = {
   totalBytes: 100, usedBytes: 50, quotaBytes: 1000, diskBytes: 70, keys: 5, revision: 9, compactRevision: 4, leases: 1,
-  watchers: 2, watchStreams: 1, slowWatchers: 0, pendingEvents: 0, eventsSent: 8, conflicts: [{ kind: 'opaque', rule: 'last-writer', count: 2 }], connections: 1, calls: 2, alarms: ['NOSPACE'], serving: true, drainState: 0,
+  watchers: 2, watchStreams: 1, slowWatchers: 0, pendingEvents: 0, eventsSent: 8, conflicts: [{ kind: 'opaque', rule: 'last-writer', count: 2 }], connections: 1, calls: 2, alarms: ['NOSPACE'], serving: true, drainState: 0, mergePending: 0,
 };
 const peer: PeerFigures = {
   name: 'b', connected: true, connects: 3, dialFailures: 1, refusals: 0, rttMs: 50, clockSkewMs: -20, lagMs: 1500, unackedRecords: 4, unackedBytes: 400, bufferedBytes: 0,
