@@ -8,19 +8,9 @@ import type { Clock } from './host/host.ts';
 import type { Logger } from './host/log.ts';
 import type { NodeNetwork, TlsMaterial } from './host/node-net.ts';
 
-/** What the files hold now. Rejects if one cannot be read. */
-export async function peerMaterial(files: TlsFiles): Promise<TlsMaterial> {
-  const text = (path: string): Promise<string> => readFile(path, 'utf8');
-  return {
-    cert: await text(files.certFile),
-    key: await text(files.keyFile),
-    ...(files.trustedCaFile === '' ? {} : { ca: await text(files.trustedCaFile) }),
-    requireClientCert: files.clientCertAuth || files.trustedCaFile !== '',
-  };
-}
-
 /**
- * From now on new links, in both directions, are made with what the files hold; links that stand are kept. Files that do not fit together leave the old certificates in use.
+ * From now on new links, in both directions, are made with what the files hold; links that stand are kept. Files that come not to fit together leave the old certificates in use.
+ * Rejects if they cannot be read now, or do not fit together.
  * @returns reads them again on demand; close it at the end
  */
 export async function followPeerCertificates(
@@ -28,7 +18,6 @@ export async function followPeerCertificates(
 ): Promise<Certificates> {
   const certificates = await Certificates.open(files, read, clock, log);
   const use = (): void => net.reloadTls(materialOf(certificates.options()));
-  // They may have changed since the network was made.
   use();
   certificates.onChange(use);
   return certificates;

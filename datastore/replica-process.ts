@@ -15,7 +15,7 @@ import { parsePolicy } from './merge/policy/file.ts';
 import { defaultPolicy } from './merge/policy/table.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { offerAside } from './offers.ts';
-import { followPeerCertificates, peerMaterial } from './peer-certificates.ts';
+import { followPeerCertificates } from './peer-certificates.ts';
 import { Discovery } from './discovery/discovery.ts';
 import { Draining } from './draining.ts';
 import { limits } from './limits.ts';
@@ -84,7 +84,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
     process: true,
   });
   const { clientTls, peerTls } = settings;
-  const host = createHost({ dnsServers: settings.dnsServers, ...(peerTls === undefined ? {} : { tls: await peerMaterial(peerTls) }) });
+  const host = createHost({ dnsServers: settings.dnsServers });
   const names = new Discovery(settings.discovery, host.names, log);
   const discovery = names.used ? names : null;
   const certificates = clientTls === undefined ? null : await Certificates.open(clientTls, (path) => readFile(path), host.clock, log);
