@@ -3,16 +3,11 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { clusterOf, place } from './testing/places.ts';
+import type { Place } from './testing/places.ts';
 
-interface Place {
-  readonly name: string;
-  readonly client: string;
-  readonly peer: string;
-}
 interface Running extends Place {
   readonly child: ChildProcess;
   log(): string;
@@ -29,16 +24,6 @@ afterEach(async () => {
   await Promise.all(running.map((replica) => kill(replica)));
   rmSync(folder, { recursive: true, force: true });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-const place = async (name: string): Promise<Place> => ({ name, client: `http://127.0.0.1:${await freePort()}`, peer: `http://127.0.0.1:${await freePort()}` });
-const clusterOf = (places: readonly Place[]): string => places.map((p) => `${p.name}=${p.peer}`).join(',');
 
 function start(at: Place, all: readonly Place[], state: 'new' | 'existing', ...more: string[]): Running {
   const child = spawn(process.execPath, ['datastore/main.ts', '--name', at.name, '--data-dir', join(folder, at.name), '--listen-client-urls', at.client, '--advertise-client-urls', at.client,

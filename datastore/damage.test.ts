@@ -3,8 +3,6 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, renameSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silent } from './host/log.ts';
@@ -13,6 +11,8 @@ import { openJournal } from './journal/journal.ts';
 import { decodeEntry, encodeEntry } from './replica/entry.ts';
 import type { Entry } from './replica/entry.ts';
 import { LogDoc } from './replica/log-doc.ts';
+import { clusterOf, place } from './testing/places.ts';
+import type { Place } from './testing/places.ts';
 
 let folder: string;
 let children: ChildProcess[];
@@ -32,20 +32,6 @@ async function kill(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-interface Place {
-  readonly name: string;
-  readonly client: string;
-  readonly peer: string;
-}
-const place = async (name: string): Promise<Place> => ({ name, client: `http://127.0.0.1:${await freePort()}`, peer: `http://127.0.0.1:${await freePort()}` });
 
 async function until<T>(look: () => Promise<T | null>, what: string): Promise<T> {
   const deadline = Date.now() + 60_000;
@@ -60,7 +46,7 @@ async function until<T>(look: () => Promise<T | null>, what: string): Promise<T>
 /** Starts a replica and waits until it serves. */
 async function start(at: Place, all: readonly Place[]): Promise<ChildProcess> {
   const child = spawn(process.execPath, ['datastore/main.ts', '--name', at.name, '--data-dir', join(folder, at.name), '--listen-client-urls', at.client, '--advertise-client-urls', at.client,
-    '--listen-peer-urls', at.peer, '--initial-advertise-peer-urls', at.peer, '--initial-cluster', all.map((p) => `${p.name}=${p.peer}`).join(',')], { stdio: 'ignore' });
+    '--listen-peer-urls', at.peer, '--initial-advertise-peer-urls', at.peer, '--initial-cluster', clusterOf(all)], { stdio: 'ignore' });
   children.push(child);
   await until(async () => ((await fetch(`${at.client}/readyz`)).ok ? true : null), `${at.name} serves`);
   return child;
