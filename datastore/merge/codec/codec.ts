@@ -7,7 +7,7 @@
 import { limits } from './limits.ts';
 import { Malformed } from './errors.ts';
 import { decodeJson, encodeJson } from './json.ts';
-import { decodeProtobuf, encodeProtobuf, MAGIC } from './protobuf.ts';
+import { decodeProtobuf, encodeProtobuf, isProtobuf } from './protobuf.ts';
 import type { DecodedObject } from './types.ts';
 
 export type { DecodedObject, Envelope } from './types.ts';
@@ -16,15 +16,16 @@ export type { DecodedObject, Envelope } from './types.ts';
 export function decode(value: Uint8Array): DecodedObject | null {
   if (value.length > limits.value_bytes_max) return null;
   try {
-    if (MAGIC.every((byte, i) => value[i] === byte)) return decodeProtobuf(value);
-    return looksLikeJson(value) ? decodeJson(value) : null;
+    if (isProtobuf(value)) return decodeProtobuf(value);
+    return isJson(value) ? decodeJson(value) : null;
   } catch (error) {
     if (error instanceof Malformed) return null;
     throw error;
   }
 }
 
-function looksLikeJson(value: Uint8Array): boolean {
+/** Whether a value begins as apiserver begins JSON. */
+export function isJson(value: Uint8Array): boolean {
   return value[0] === 0x7b; // apiserver writes no space before it
 }
 

@@ -9,6 +9,24 @@ const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const UNPLAIN = /[\u0000-\u001f\\]/;
 const SPACE = /[ \t\n\r]*/y;
 
+/**
+ * Where a string ends: its last quote. Throws Malformed.
+ * @param from where its first quote stands
+ */
+export function endOfText(text: string, from: number): number {
+  let end = text.indexOf('"', from + 1);
+  while (end > 0 && isEscaped(text, end)) end = text.indexOf('"', end + 1);
+  if (end < 0) throw new Malformed('cut off');
+  return end;
+}
+
+/** Whether an odd number of backslashes stands before a position. */
+function isEscaped(text: string, position: number): boolean {
+  let from = position;
+  while (text.charCodeAt(from - 1) === 0x5c) from--;
+  return (position - from) % 2 === 1;
+}
+
 /** Walks over a text. The caller decides, value by value, what to make of it. */
 export class JsonReader {
   readonly text: string;
@@ -56,9 +74,7 @@ export class JsonReader {
     this.space();
     const from = this.position;
     if (this.text[from] !== '"') throw new Malformed(`not a string at ${from}`);
-    let end = this.text.indexOf('"', from + 1);
-    while (end > 0 && this.escaped(end)) end = this.text.indexOf('"', end + 1);
-    if (end < 0) throw new Malformed('cut off');
+    const end = endOfText(this.text, from);
     this.position = end + 1;
     const content = this.text.slice(from + 1, end);
     if (!UNPLAIN.test(content)) return content;
@@ -67,13 +83,6 @@ export class JsonReader {
     } catch {
       throw new Malformed(`not a string at ${from}`);
     }
-  }
-
-  /** Whether an odd number of backslashes stands before a position. */
-  private escaped(position: number): boolean {
-    let from = position;
-    while (this.text.charCodeAt(from - 1) === 0x5c) from--;
-    return (position - from) % 2 === 1;
   }
 
   /** The digits, as they stand. */

@@ -6,6 +6,7 @@ import { builtin, customResource, isCustom } from '../schema/schema.ts';
 import type { Schema } from '../schema/types.ts';
 import { bool, bytes, entrySchema, list, NULL, number, string, textAt, type Fields, type Leaf, type Tree } from '../tree.ts';
 import { JsonReader } from './json-reader.ts';
+import { groupOf } from './group.ts';
 import type { DecodedObject } from './types.ts';
 import { Malformed } from './errors.ts';
 import { compareUtf8, fromUtf8 } from './utf8.ts';
@@ -23,10 +24,9 @@ export function decodeJson(value: Uint8Array): DecodedObject {
   entries.delete('kind');
   const tail = text.slice(reader.position);
   if (tail.trim() !== '') throw new Malformed('more than one value');
-  const slash = apiVersion.indexOf('/');
   return {
     format: 'json', apiVersion, kind, schema, envelope: { tail: Buffer.from(tail) },
-    group: slash < 0 ? '' : apiVersion.slice(0, slash), uid: textAt(tree, 'metadata', 'uid'), tree: { kind: 'fields', entries },
+    group: groupOf(apiVersion), uid: textAt(tree, 'metadata', 'uid'), tree: { kind: 'fields', entries },
   };
 }
 

@@ -7,14 +7,14 @@ import { standsAlone } from '../shape.ts';
 import { entrySchema, textAt } from '../tree.ts';
 import type { Fields, Tree } from '../tree.ts';
 import { Malformed } from './errors.ts';
-import { JsonReader } from './json-reader.ts';
+import { groupOf } from './group.ts';
+import { endOfText, JsonReader } from './json-reader.ts';
 import { readJson } from './json.ts';
 import type { Pair, RootOf } from './pair.ts';
 import type { DecodedObject } from './types.ts';
 import { fromUtf8 } from './utf8.ts';
 
 const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 /** `{` and `[` have their closing brackets two above, and differ in one bit. */
 const OPEN = 0x7b;
@@ -36,8 +36,7 @@ export function decodeJsonPair(before: Uint8Array, after: Uint8Array, rootOf: Ro
   const [apiVersion, kind] = [nameAt(a, old, 'apiVersion'), nameAt(a, old, 'kind')];
   if (apiVersion === '' || kind === '' || nameAt(b, now, 'apiVersion') !== apiVersion || nameAt(b, now, 'kind') !== kind) return null;
   const schema = builtin().struct(apiVersion, kind) ?? customResource();
-  const slash = apiVersion.indexOf('/');
-  const group = slash < 0 ? '' : apiVersion.slice(0, slash);
+  const group = groupOf(apiVersion);
   const [first, second] = objects(a, old, b, now, schema, rootOf({ group, kind, schema }));
   const object = (tree: Fields): DecodedObject =>
     ({ format: 'json', apiVersion, kind, group, schema, tree, envelope: { tail: new Uint8Array() }, uid: textAt(tree, 'metadata', 'uid') });
@@ -116,16 +115,6 @@ function endOf(text: string, from: number): number {
       if (depth === 0) return at;
       if (--depth === 0) return at + 1;
     } else if (depth === 0 && (code === COMMA || code <= 0x20)) return at;
-  }
-  throw new Malformed('cut off');
-}
-
-/** @param from where its first quote stands. @returns where the last one does */
-function endOfText(text: string, from: number): number {
-  for (let at = text.indexOf('"', from + 1); at > 0; at = text.indexOf('"', at + 1)) {
-    let slash = at;
-    while (text.charCodeAt(slash - 1) === BACKSLASH) slash--;
-    if ((at - slash) % 2 === 0) return at;
   }
   throw new Malformed('cut off');
 }

@@ -10,11 +10,12 @@ import type { Place } from '../policy/policy.ts';
 import { builtin } from '../schema/schema.ts';
 import { textAt } from '../tree.ts';
 import type { Fields } from '../tree.ts';
-import { decode } from './codec.ts';
+import { decode, isJson } from './codec.ts';
 import { Malformed } from './errors.ts';
+import { groupOf } from './group.ts';
 import { decodeJsonPair } from './pair-json.ts';
 import { messages } from './pair-protobuf.ts';
-import { MAGIC, readUnknown } from './protobuf.ts';
+import { isProtobuf, MAGIC, readUnknown } from './protobuf.ts';
 import type { Unknown } from './protobuf.ts';
 import type { DecodedObject } from './types.ts';
 
@@ -26,8 +27,6 @@ export interface Pair {
 
 export type RootOf = (object: Pick<DecodedObject, 'group' | 'kind' | 'schema'>) => Place;
 
-const BRACE = 0x7b;
-
 /**
  * @param rootOf what is known of the places of an object of this kind
  * @returns null unless both are objects. Bytes that are the same in both are not looked into, so they need not be well-formed
@@ -35,14 +34,13 @@ const BRACE = 0x7b;
 export function decodePair(before: Uint8Array, after: Uint8Array, rootOf: RootOf): Pair | null {
   if (Math.max(before.length, after.length) > limits.value_bytes_max) return null;
   try {
-    if (before[0] === BRACE && after[0] === BRACE) return decodeJsonPair(before, after, rootOf) ?? whole(before, after);
-    if (!MAGIC.every((byte, i) => before[i] === byte && after[i] === byte)) return whole(before, after);
+    if (isJson(before) && isJson(after)) return decodeJsonPair(before, after, rootOf) ?? whole(before, after);
+    if (!isProtobuf(before) || !isProtobuf(after)) return whole(before, after);
     const [a, b] = [readUnknown(before.subarray(MAGIC.length)), readUnknown(after.subarray(MAGIC.length))];
     if (a.typeMeta.apiVersion !== b.typeMeta.apiVersion || a.typeMeta.kind !== b.typeMeta.kind) return whole(before, after);
     const schema = builtin().struct(a.typeMeta.apiVersion, a.typeMeta.kind);
     if (schema === undefined) return null;
-    const slash = a.typeMeta.apiVersion.indexOf('/');
-    const group = slash < 0 ? '' : a.typeMeta.apiVersion.slice(0, slash);
+    const group = groupOf(a.typeMeta.apiVersion);
     const [first, second] = messages(a.raw, b.raw, schema, rootOf({ group, kind: a.typeMeta.kind, schema }));
     const object = ({ typeMeta, tail }: Unknown, tree: Fields): DecodedObject =>
       ({ format: 'protobuf', ...typeMeta, group, schema, tree, envelope: { tail }, uid: textAt(tree, 'metadata', 'uid') });

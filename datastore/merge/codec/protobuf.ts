@@ -6,6 +6,7 @@ import { builtin } from '../schema/schema.ts';
 import type { Field, ScalarType, Schema, StructType } from '../schema/types.ts';
 import { bool, bytes, entrySchema, isUnknownKey, number, string, textAt, unknownKey, type Fields, type Leaf, type Tree } from '../tree.ts';
 import { Malformed } from './errors.ts';
+import { groupOf } from './group.ts';
 import { readMessage, writeMessage } from './leaves.ts';
 import { planOf, type Plan } from './plan.ts';
 import type { DecodedObject } from './types.ts';
@@ -21,10 +22,9 @@ export function decodeProtobuf(value: Uint8Array): DecodedObject {
   const schema = builtin().struct(typeMeta.apiVersion, typeMeta.kind);
   if (schema === undefined) throw new Malformed(`no schema of ${typeMeta.apiVersion} ${typeMeta.kind}`);
   const tree = readStruct(raw, schema);
-  const slash = typeMeta.apiVersion.indexOf('/');
   return {
     format: 'protobuf', ...typeMeta, schema, tree, envelope: { tail },
-    group: slash < 0 ? '' : typeMeta.apiVersion.slice(0, slash), uid: textAt(tree, 'metadata', 'uid'),
+    group: groupOf(typeMeta.apiVersion), uid: textAt(tree, 'metadata', 'uid'),
   };
 }
 
@@ -76,6 +76,9 @@ function text(content: Uint8Array): string {
   if (decoded === undefined) throw new Malformed('not UTF-8');
   return decoded;
 }
+
+/** Whether a value begins as apiserver begins protobuf. */
+export const isProtobuf = (value: Uint8Array): boolean => MAGIC.every((byte, i) => value[i] === byte);
 
 /** Any of a struct's fields. Throws Malformed. */
 export function readStruct(content: Uint8Array, schema: StructType): Fields {
