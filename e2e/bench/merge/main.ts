@@ -11,7 +11,7 @@ import { corpus } from '../../../datastore/merge/testing/corpus.ts';
 import { change } from '../../../datastore/merge/testing/changes.ts';
 import { edgestoreCluster } from '../../support/edgestore.ts';
 import { TempDir } from '../../support/temp.ts';
-import { Store } from './store.ts';
+import { Rpc } from '../../robustness/shared/rpc.ts';
 
 const { values: options } = parseArgs({ options: { pairs: { type: 'string', default: '5' }, scale: { type: 'string', default: '1' }, members: { type: 'string', default: '3' }, report: { type: 'boolean', default: false } } });
 const scale = Number(options.scale);
@@ -46,13 +46,17 @@ async function measure(merge: 'off' | 'field'): Promise<Figures> {
   await using cluster = await edgestoreCluster({ dir, members: Number(options.members), flags: ['--merge', merge] });
   await cluster.start();
   const endpoint = cluster.endpoints[0] ?? '';
-  using store = new Store(endpoint);
-  const keys = kinds.flatMap(({ versions }, kind) => Array.from({ length: KEYS }, (_, i) => ({ key: `/registry/k${kind}/bench/o${i}`, versions, at: 0, revision: 0n })));
+  const rpc = new Rpc(endpoint);
+  using cleanup = new DisposableStack();
+  cleanup.defer(() => rpc.close());
+  const keys = kinds.flatMap(({ versions }, kind) => Array.from({ length: KEYS }, (_, i) => ({ key: `/registry/k${kind}/bench/o${i}`, versions, at: 0, revision: 0 })));
   let next = 0;
-  const update = async (): Promise<void> => {
-    const object = keys[next++ % keys.length]!;
-    object.revision = await store.putIf(object.key, object.revision, object.versions[object.at++ % VERSIONS]!);
+  const update = async (object: (typeof keys)[number]): Promise<void> => {
+    const { succeeded, header } = await rpc.txn(object, [{ key: object.key, value: object.versions[object.at++ % VERSIONS]! }]);
+    if (!succeeded) throw new Error(`${object.key} is not as it was at ${object.revision}`);
+    object.revision = Number(header!.revision);
   };
+  const nextKey = () => keys[next++ % keys.length]!;
   const timed = async (n: number, work: () => Promise<unknown>): Promise<number> => {
     const times: number[] = [];
     for (let i = 0; i < n; i++) {
@@ -62,17 +66,14 @@ async function measure(merge: 'off' | 'field'): Promise<Figures> {
     }
     return median(times);
   };
-  await timed(WARM, update);
-  const put_ms = await timed(ONE, update);
-  const get_ms = await timed(ONE, () => store.get(keys[next++ % keys.length]!.key));
+  await timed(WARM, () => update(nextKey()));
+  const put_ms = await timed(ONE, () => update(nextKey()));
+  const get_ms = await timed(ONE, () => rpc.range(nextKey().key, ''));
   const begun = performance.now();
   // Each client has keys of its own, so that no revision it compares is an old one.
   await Promise.all(Array.from({ length: CLIENTS }, async (_, client) => {
     const own = keys.filter((_key, i) => i % CLIENTS === client);
-    for (let i = 0; i < MANY / CLIENTS; i++) {
-      const object = own[i % own.length]!;
-      object.revision = await store.putIf(object.key, object.revision, object.versions[object.at++ % VERSIONS]!);
-    }
+    for (let i = 0; i < MANY / CLIENTS; i++) await update(own[i % own.length]!);
   }));
   const puts = (MANY / (performance.now() - begun)) * 1_000;
   return { put_ms, get_ms, puts };

@@ -41,7 +41,7 @@ export class Rpc {
     return this.#unary('KV/DeleteRange', pb.DeleteRangeRequest, pb.DeleteRangeResponse, pb.DeleteRangeRequest.fromPartial({ key: Buffer.from(key) }));
   }
   /** If the key is as it was at `revision` (0: missing), puts all of `puts`. */
-  txn(compare: { key: string; revision: number } | null, puts: readonly { key: string; value: string }[]): Promise<pb.TxnResponse> {
+  txn(compare: { key: string; revision: number } | null, puts: readonly { key: string; value: string | Uint8Array }[]): Promise<pb.TxnResponse> {
     return this.#unary('KV/Txn', pb.TxnRequest, pb.TxnResponse, pb.TxnRequest.fromPartial({
       compare: compare === null ? [] : [{ key: Buffer.from(compare.key), result: pb.Compare_CompareResult.EQUAL, target: pb.Compare_CompareTarget.MOD, target_union: { $case: 'mod_revision', value: BigInt(compare.revision) } }],
       success: puts.map(({ key, value }) => ({ request: { $case: 'request_put', value: { key: Buffer.from(key), value: Buffer.from(value) } } })),
