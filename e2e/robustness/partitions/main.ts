@@ -41,8 +41,10 @@ const DELAY_MS = 10;
 /** Silence is noticed after 10 to 15 s. */
 const SILENT_MS = 20_000;
 const CONVERGE_MS = 180_000;
-/** A few megabytes of data, and a store that starts at some 120 MiB. */
+/** A store that starts at some 120 MiB, a few megabytes of data, and the history of two times COMPACTION. */
 const MEMORY_MAX_MIB = 600;
+/** Clients here write some 700 times a second, 1 KiB each. A fifth of the run, or less, so that memory says whether history goes, and not how fast the machine is. */
+const COMPACTION = '1m';
 
 /** Written down while all runs, to see afterwards what grew (EDGESTORE_E2E_KEEP=1 keeps the folder). */
 const SAMPLED = /^(nodejs_heap_size_used|nodejs_external|process_resident|nodejs_eventloop_lag_(max|p99)|edgestore_(peer_connected|replication_unacked_ops|replication_lag|single_copy|gc_frontier|tombstones|disk_bytes|peer_overflows|antientropy|full_sync|deltas_gap|digest)|etcd_debugging_mvcc_(current|pending|slow|compact|keys))/;
@@ -58,7 +60,7 @@ await using pairs = await Pairs.start(peers, ports.slice(count, count * 2), DELA
 const sites: Site[] = [];
 await using cleanup = new AsyncDisposableStack();
 cleanup.defer(async () => void (await Promise.all(sites.map((site) => site.stop()))));
-for (let i = 0; i < count; i++) sites.push(await Site.create(i, pairs, { client: ports[count * 2 + i]!, peer: peers[i]! }, dir, ['--auto-compaction-retention', '5m']));
+for (let i = 0; i < count; i++) sites.push(await Site.create(i, pairs, { client: ports[count * 2 + i]!, peer: peers[i]! }, dir, ['--auto-compaction-retention', COMPACTION]));
 
 const ledger = new Ledger();
 const random = new Random(seed);
