@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse } from '../api/generated/etcdserverpb/rpc.ts';
 import { ConfigError } from '../config/errors.ts';
-import { call, parseEndpoint } from './client.ts';
+import { call } from './client.ts';
 import type { ClientTls, Endpoint } from './client.ts';
+import { clientTls, endpointsOf, tlsOptions } from './common.ts';
 import { textTable } from './table.ts';
 
 export const checkUsage = `edgestore check [--endpoints host:port,...] [--wait SECONDS] [--prefix KEY] [--cacert FILE] [--cert FILE --key FILE]
@@ -67,7 +68,7 @@ export async function check(args: readonly string[], environment: Readonly<Recor
     args: [...args],
     options: {
       endpoints: { type: 'string' }, wait: { type: 'string', default: '10' }, prefix: { type: 'string', default: 'edgestore-check/' },
-      cacert: { type: 'string', default: '' }, cert: { type: 'string', default: '' }, key: { type: 'string', default: '' }, help: { type: 'boolean', short: 'h', default: false },
+      ...tlsOptions, help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) {
@@ -76,8 +77,8 @@ export async function check(args: readonly string[], environment: Readonly<Recor
   }
   const wait_ms = Number(values.wait) * 1_000;
   if (!(wait_ms > 0)) throw new ConfigError(`--wait must be a number of seconds, not ${values.wait}`);
-  const tls = { caFile: values.cacert, certFile: values.cert, keyFile: values.key };
-  const endpoints = (values.endpoints ?? environment['ETCDCTL_ENDPOINTS'] ?? '127.0.0.1:2379').split(',').map((text) => parseEndpoint(text, tls.caFile !== ''));
+  const tls = clientTls(values, environment);
+  const endpoints = endpointsOf(values.endpoints, environment, tls);
   const parts: Parts = { endpoints, tls, deadline: Date.now() + wait_ms };
   const rows: string[][] = [];
   for (const writer of endpoints) {

@@ -1,8 +1,7 @@
 /** `edgestore conflicts`: what concurrent writes have beaten, as each replica has found it. */
 import { parseArgs } from 'node:util';
 import { ConfigError } from '../config/errors.ts';
-import { parseEndpoint } from './client.ts';
-import { ask, targetOptions } from './common.ts';
+import { ask, clientTls, endpointsOf, targetOptions } from './common.ts';
 import { textTable } from './table.ts';
 
 export const conflictsUsage = `edgestore conflicts [--endpoints host:port,...] [-o table|json] [--prefix PREFIX] [--timeout SECONDS] [--cacert FILE] [--cert FILE --key FILE]
@@ -65,9 +64,8 @@ export async function conflicts(args: readonly string[], environment: Readonly<R
   if (values.output !== 'table' && values.output !== 'json') throw new ConfigError(`-o must be table or json, not ${values.output}`);
   const timeout_ms = Number(values.timeout ?? 5) * 1_000;
   if (!(timeout_ms > 0)) throw new ConfigError(`--timeout must be a number of seconds, not ${values.timeout}`);
-  const tls = { caFile: values.cacert, certFile: values.cert, keyFile: values.key };
-  const texts = (values.endpoints ?? values.endpoint ?? environment['ETCDCTL_ENDPOINTS'] ?? '127.0.0.1:2379').split(',');
-  const answers = await Promise.all(texts.map((text) => parseEndpoint(text, tls.caFile !== '')).map(async (endpoint): Promise<Answer> => {
+  const tls = clientTls(values, environment);
+  const answers = await Promise.all(endpointsOf(values.endpoints ?? values.endpoint, environment, tls).map(async (endpoint): Promise<Answer> => {
     try {
       const { dropped, conflicts: all } = await ask<{ dropped: number; conflicts: readonly Listed[] }>({ endpoint, tls, timeout_ms }, 'GET', '/admin/conflicts');
       return { endpoint: endpoint.address, dropped, conflicts: all.filter((c) => c.key.startsWith(values.prefix)) };

@@ -1,8 +1,9 @@
 /** `edgestore status`: how replicas are, side by side. Each replica speaks for itself, so each is asked. */
 import { parseArgs } from 'node:util';
 import { ConfigError } from '../config/errors.ts';
-import { fetchPage, fetchStatus, parseEndpoint } from './client.ts';
+import { fetchPage, fetchStatus } from './client.ts';
 import type { ClientTls, Endpoint } from './client.ts';
+import { clientTls, endpointsOf, tlsOptions } from './common.ts';
 import { figuresOf, worstLag } from './figures.ts';
 import type { Figures } from './figures.ts';
 import { lagTable } from './lag.ts';
@@ -64,7 +65,8 @@ function tableOf(replicas: readonly ReplicaStatus[]): string {
 
 export const statusUsage = `edgestore status [--endpoints host:port,...] [-o table|json] [--timeout SECONDS] [--cacert FILE] [--cert FILE --key FILE]
 
-Asks each replica how it is. --endpoints defaults to $ETCDCTL_ENDPOINTS or 127.0.0.1:2379. REVISION is each replica's own count and differs
+Asks each replica how it is. --endpoints defaults to $ETCDCTL_ENDPOINTS or 127.0.0.1:2379, and certificates to $ETCDCTL_CACERT, $ETCDCTL_CERT and
+$ETCDCTL_KEY, as for etcdctl; so do those of the other commands that ask replicas. REVISION is each replica's own count and differs
 between replicas. PEERS: links that stand, of all. LAG S: age in seconds of the oldest write made there that some peer does not hold on disk yet;
 below, the same for each pair. An "x" beside it: the link is down.
 Exits 1 if a replica could not be asked or is not ready.`;
@@ -75,7 +77,7 @@ export async function status(args: readonly string[], environment: Readonly<Reco
     args: [...args],
     options: {
       endpoints: { type: 'string' }, output: { type: 'string', short: 'o', default: 'table' }, timeout: { type: 'string', default: '5' },
-      cacert: { type: 'string', default: '' }, cert: { type: 'string', default: '' }, key: { type: 'string', default: '' }, help: { type: 'boolean', short: 'h', default: false },
+      ...tlsOptions, help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) {
@@ -85,8 +87,8 @@ export async function status(args: readonly string[], environment: Readonly<Reco
   if (values.output !== 'table' && values.output !== 'json') throw new ConfigError(`-o must be table or json, not ${values.output}`);
   const timeout_ms = Number(values.timeout) * 1000;
   if (!(timeout_ms > 0)) throw new ConfigError(`--timeout must be a number of seconds, not ${values.timeout}`);
-  const tls = { caFile: values.cacert, certFile: values.cert, keyFile: values.key };
-  const endpoints = (values.endpoints ?? environment['ETCDCTL_ENDPOINTS'] ?? '127.0.0.1:2379').split(',').map((text) => parseEndpoint(text, tls.caFile !== ''));
+  const tls = clientTls(values, environment);
+  const endpoints = endpointsOf(values.endpoints, environment, tls);
   const replicas = await Promise.all(endpoints.map((endpoint) => ask(endpoint, tls, timeout_ms)));
   print(values.output === 'json' ? JSON.stringify(replicas, null, 2) : tableOf(replicas));
   return replicas.every((replica) => replica.error === undefined && replica.notReady === undefined) ? 0 : 1;
