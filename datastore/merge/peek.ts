@@ -2,7 +2,7 @@
  * Group and kind of a value, from its first bytes and without decoding it: `coordination.k8s.io/Lease`, `Pod`.
  *
  * Protobuf: "k8s\0", then runtime.Unknown, whose first field is TypeMeta { apiVersion = 1, kind = 2 }. JSON: apiserver writes `kind` and `apiVersion`
- * first, in this order (built-in kinds), or all names sorted (custom resources), where `apiVersion` is first and `kind` comes soon.
+ * first, in this order (built-in kinds), or all names sorted (custom resources), where `apiVersion` is first and `kind` comes next, mostly.
  */
 const PROTOBUF = [0x6b, 0x38, 0x73, 0x00, 0x0a] as const;
 const JSON_KIND = /^\{"kind":"([A-Za-z0-9]+)","apiVersion":"([^"]+)"|^\{"apiVersion":"([^"]+)","kind":"([A-Za-z0-9]+)"/;
