@@ -20,6 +20,8 @@ export interface Case {
   readonly conns: number;
   /** Operations, before --scale. */
   readonly total: number;
+  /** Runs before anything else on a server that has just started, and is not scaled: how many operations there have been is what matters. */
+  readonly cold?: boolean;
   readonly value_bytes: number;
   /** Of all clients together, at most; as fast as they can if left out. */
   readonly rate_per_s?: number;
@@ -35,7 +37,8 @@ export const SETUPS: readonly Setup[] = [
 ];
 
 export const CASES: readonly Case[] = [
-  { id: 'put-1', op: 'put', clients: 1, conns: 1, total: 3_000, value_bytes: 256 },
+  { id: 'put-1-cold', op: 'put', clients: 1, conns: 1, total: 2_000, value_bytes: 256, cold: true },
+  { id: 'put-1', op: 'put', clients: 1, conns: 1, total: 10_000, value_bytes: 256 },
   { id: 'put-1000', op: 'put', clients: 1_000, conns: 100, total: 100_000, value_bytes: 256 },
   { id: 'range-1', op: 'range', clients: 1, conns: 1, total: 6_000, value_bytes: 256 },
   { id: 'range-1000', op: 'range', clients: 1_000, conns: 100, total: 150_000, value_bytes: 256 },
@@ -50,7 +53,21 @@ export const CASES: readonly Case[] = [
 const OPERATIONS_MIN = 150;
 
 /** With a delay a single client makes some ten operations a second: fewer of them tell as much. */
+const SLOW = 0.02;
+
 export function operations(setup: Setup, measured: Case, scale: number): number {
-  const slow = setup.peerDelay_ms !== undefined && measured.clients === 1 ? 0.05 : 1;
-  return Math.max(OPERATIONS_MIN, Math.round(measured.total * scale * slow));
+  const slow = setup.peerDelay_ms !== undefined && measured.clients === 1 ? SLOW : 1;
+  return Math.max(OPERATIONS_MIN, Math.round(measured.total * (measured.cold === true ? 1 : scale) * slow));
 }
+
+/**
+ * What comes before the first case that is not cold, the same for both programs and at every --scale: many clients at once, for the files and the
+ * batches; then one client alone, until a put takes no longer than any later one (the report has the curve).
+ */
+export const WARM_UP: readonly Case[] = [
+  { id: 'warm-up of many', op: 'put', clients: 100, conns: 10, total: 10_000, value_bytes: 256 },
+  { id: 'warm-up of one', op: 'put', clients: 1, conns: 1, total: 20_000, value_bytes: 256 },
+];
+
+/** One client's puts from the start on, in windows of so many. */
+export const CURVE = { windows: 12, measured: { id: 'put-1', op: 'put', clients: 1, conns: 1, total: 2_000, value_bytes: 256 } } as const satisfies { windows: number; measured: Case };

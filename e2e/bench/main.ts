@@ -8,10 +8,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../support/edgestore.ts';
-import { CASES, SETUPS } from './cases.ts';
-import { runRound } from './round.ts';
+import { CASES, CURVE, SETUPS, WARM_UP } from './cases.ts';
+import { runCurve, runRound } from './round.ts';
 import type { Sample, System } from './round.ts';
-import { table } from './table.ts';
+import { curveTable, table } from './table.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -21,6 +21,7 @@ const { values: options } = parseArgs({
     cases: { type: 'string' },
     systems: { type: 'string', default: 'etcd,edgestore' },
     report: { type: 'boolean', default: false },
+    curve: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
@@ -28,8 +29,10 @@ const { values: options } = parseArgs({
 function usage(): void {
   console.log(`npm run bench -- [--rounds 3] [--scale 1] [--setups ${SETUPS.map(({ id }) => id).join(',')}]
     [--cases ${CASES.map(({ id }) => id).join(',')}] [--systems etcd,edgestore] [--report]
+npm run bench -- --curve [--rounds 3]
 
---scale multiplies the number of operations. --report writes docs/reports/bench-DATE.md.
+--scale multiplies the number of operations, but not those of the warm-up. --report writes docs/reports/bench-DATE.md.
+--curve measures how a new server warms up: p50 of each ${CURVE.measured.total} of one client's first ${CURVE.measured.total * CURVE.windows} puts at one member.
 Left out unless named: ${[...SETUPS, ...CASES].filter(({ optional }) => optional).map(({ id }) => id).join(', ')}`);
 }
 
@@ -51,12 +54,27 @@ function report(samples: readonly Sample[], rounds: number, seconds: number): st
     `Written by \`npm run bench -- --report\`: ${rounds} rounds, etcd 3.7.3 and EdgeStore in turn, in ${Math.round(seconds / 60)} minutes, on`,
     `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}, loopback; servers and`,
     'load generator share the cores. Load: etcd\'s own `benchmark` (3.6.8), 256 B values, 1 client on 1 connection and 1,000 clients on',
-    '100; clients spread over all members. Every write is fsynced before its answer by both. Fresh data directory for each round; 10,000 puts before the first case for both.',
+    '100; clients spread over all members. Every write is fsynced before its answer by both. Fresh data directory for each round.',
+    `Cold cases come first, on a server that has just started; then ${WARM_UP.map(({ total, clients }) => `${total.toLocaleString('en-US')} puts by ${clients === 1 ? 'one client' : `${clients} clients`}`).join(' and ')} that are not counted, at every scale and for both; then the others.`,
     'Medians over the rounds. Only the ratios mean something; in brackets the range of the throughput ratio over pairs of neighbouring rounds.',
     '',
     table(samples),
     '',
   ].join('\n');
+}
+
+async function curve(systems: readonly System[], rounds: number): Promise<void> {
+  const setup = SETUPS[0];
+  if (setup === undefined) throw new Error('no setup');
+  const runs = new Map<System, number[][]>(systems.map((system) => [system, []]));
+  for (let round = 1; round <= rounds; round++) {
+    for (const [system, rows] of runs) {
+      const windows = await runCurve(system, setup);
+      rows.push(windows);
+      console.error(`round ${round} ${system}: ${windows.map((p50) => p50.toFixed(3)).join(' ')}`);
+    }
+  }
+  console.log(curveTable(runs, CURVE.measured.total));
 }
 
 async function main(): Promise<void> {
@@ -67,6 +85,7 @@ async function main(): Promise<void> {
   const rounds = Number(options.rounds);
   const scale = Number(options.scale);
   if (!(rounds >= 1 && scale > 0)) throw new Error('--rounds must be at least 1 and --scale above 0');
+  if (options.curve) return curve(systems, rounds);
   const samples: Sample[] = [];
   const started = Date.now();
   for (let round = 1; round <= rounds; round++) {

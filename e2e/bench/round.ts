@@ -9,7 +9,7 @@ import { TempDir } from '../support/temp.ts';
 import { tool } from '../tools/tools.ts';
 import { RANGE_KEY, benchmark } from './benchmark.ts';
 import type { Measurement } from './benchmark.ts';
-import { operations } from './cases.ts';
+import { CURVE, operations, WARM_UP } from './cases.ts';
 import type { Case, Setup } from './cases.ts';
 
 export type System = 'etcd' | 'edgestore';
@@ -23,24 +23,36 @@ export interface Sample extends Measurement {
   readonly rss_mib: number;
 }
 
-const WARM_UP: Case = { id: 'warm-up', op: 'put', clients: 100, conns: 10, total: 10_000, value_bytes: 256 };
-
-/** Runs `cases` against a cluster of its own, which is gone afterwards. */
+/** Runs `cases` against a cluster of its own, which is gone afterwards: first those that want it cold. */
 export async function runRound(system: System, setup: Setup, cases: readonly Case[], scale: number, onSample: (sample: Sample) => void): Promise<void> {
   await using dir = TempDir.create('bench');
   const options = { dir, members: setup.members, ...(setup.peerDelay_ms === undefined ? {} : { peerDelay_ms: setup.peerDelay_ms }) };
   await using cluster = await (system === 'etcd' ? etcdCluster(options) : edgestoreCluster(options));
   await cluster.start();
   const endpoints = setup.clientsAt === 'all' ? cluster.endpoints : cluster.endpoints.slice(-1);
-  // Both get the same: Node compiles its hot paths meanwhile, etcd grows its files. A server's first seconds are not its life.
-  await benchmark(endpoints, WARM_UP, Math.max(500, Math.round(WARM_UP.total * Math.min(1, scale))));
-  await writeRangeKey(cluster, endpoints);
-  for (const measured of cases) {
+  let warm = false;
+  for (const measured of [...cases.filter(({ cold }) => cold === true), ...cases.filter(({ cold }) => cold !== true)]) {
+    if (measured.cold !== true && !warm) {
+      // Both get the same: Node compiles its hot paths meanwhile, etcd grows its files. A server's first seconds are not its life.
+      for (const before of WARM_UP) await benchmark(endpoints, before, operations(setup, before, 1));
+      await writeRangeKey(cluster, endpoints);
+      warm = true;
+    }
     const measurement = await benchmark(endpoints, measured, operations(setup, measured, scale));
     onSample({ system, setup, measured, ...measurement, rss_mib: Math.max(...cluster.members.map((member) => peakRss_mib(member.pid))) });
     // The next case must not pay for what this one left to do (replication, compaction of files, garbage).
     await sleep(1_000);
   }
+}
+
+/** p50 of one client's puts, in milliseconds, window after window from the start of a fresh server on. */
+export async function runCurve(system: System, setup: Setup): Promise<number[]> {
+  await using dir = TempDir.create('bench');
+  await using cluster = await (system === 'etcd' ? etcdCluster : edgestoreCluster)({ dir, members: setup.members });
+  await cluster.start();
+  const windows: number[] = [];
+  for (let i = 0; i < CURVE.windows; i++) windows.push((await benchmark(cluster.endpoints, CURVE.measured, CURVE.measured.total)).p50_ms);
+  return windows;
 }
 
 /** Writes the key that range cases read and waits until every endpoint has it. */

@@ -26,6 +26,19 @@ export function table(samples: readonly Sample[]): string {
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
+/** A Markdown table: a row for each window of so many operations, with the median over the rounds of each system's p50 in milliseconds. */
+export function curveTable(runs: ReadonlyMap<System, readonly (readonly number[])[]>, windowSize: number): string {
+  const systems = [...runs];
+  const windows = Math.max(0, ...systems.map(([, rows]) => rows[0]?.length ?? 0));
+  const count = (n: number): string => n.toLocaleString('en-US');
+  const rows = Array.from({ length: windows }, (_, i) => [
+    `${count(i * windowSize + 1)} to ${count((i + 1) * windowSize)}`,
+    ...systems.map(([, samples]) => median(samples.map((windowsOf) => windowsOf[i] ?? Number.NaN)).toFixed(3)),
+  ]);
+  const head = ['puts', ...systems.map(([system]) => `${system === 'etcd' ? 'etcd' : 'EdgeStore'} p50 ms`)];
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
 function row(group: readonly Sample[]): string[] {
   const of = (system: System, pick: (sample: Sample) => number): number[] => group.filter((sample) => sample.system === system).map(pick);
   const cells = (pick: (sample: Sample) => number): [string, string, string] => {
