@@ -227,11 +227,12 @@ export class Place implements MembershipPort {
     this.#doubt();
     this.#evict();
     const { membership, replica } = this.#store;
-    if (this.continues() === null) return;
+    const continued = this.continues();
+    if (continued === null) return;
     if (membership.doubtful) return this.#askSoon();
     // Its disk is what its peers know of it: it says itself that it writes another log now.
     const { self } = this.#store;
-    membership.propose(joining({ id: self.id, name: self.name, slot: self.slot, incarnation: incarnationOf(replica.log), peerURLs: membership.place?.peerURLs ?? self.peerURLs, earlier: [] }))
+    membership.propose(joining({ id: self.id, name: self.name, slot: self.slot, incarnation: incarnationOf(replica.log), peerURLs: membership.place?.peerURLs ?? self.peerURLs, earlier: [continued] }))
       .then(() => this.#options.reconnect(), () => undefined);
   }
 

@@ -152,13 +152,20 @@ export interface Joiner {
   readonly earlier: readonly LogId[];
 }
 
+/**
+ * A disk that has data, and whose place is no log's that it wrote: the others have gone on without it, and forgotten what it cannot know. A place is decided
+ * some time after it was asked for, so this is asked of each configuration that it is worked out on.
+ */
+export const isLeftBehind = (from: Configuration, place: ConfiguredMember | undefined, earlier: readonly LogId[]): boolean =>
+  from.number > 0 && earlier.length > 0 && (place === undefined || place.log === null || !earlier.includes(place.log));
+
 /** The place that is meant for a joiner: by name, or, as in etcd, by URLs. */
 export const placeOf = (from: Configuration, joiner: Pick<Joiner, 'name' | 'peerURLs'>): ConfiguredMember | undefined =>
   from.members.find((m) => m.name === joiner.name) ?? from.members.find((m) => m.name === '' && sameUrls(m.peerURLs, joiner.peerURLs));
 
 /**
  * A disk takes its place: that of a member that was added, that of a log that is no more, or a new one.
- * @throws EtcdError: its slot is another's
+ * @throws EtcdError: its slot is another's, or its disk has been left behind
  */
 export function joining(joiner: Joiner): Change {
   return (from) => {
@@ -172,6 +179,7 @@ export function joining(joiner: Joiner): Change {
     const log = slot * 4_294_967_296 + joiner.incarnation;
     if (place?.log === log && place.standing === 'voting' && place.name === joiner.name) return null;
     if (isRemoved(from, log)) throw errUnavailable(`${logName(log)} was removed: it cannot come back under that name`);
+    if (isLeftBehind(from, place, joiner.earlier)) throw errUnavailable('the cluster has gone on without this disk');
     const member: ConfiguredMember = { id: place?.id ?? joiner.id, name: joiner.name, slot, log, peerURLs: [...joiner.peerURLs].sort(), standing: 'voting' };
     const joined = next(from, [...from.members.filter((m) => m !== place), member]);
     return withRemoved(joined, joiner.earlier);

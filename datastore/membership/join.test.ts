@@ -3,7 +3,7 @@ import { silent } from '../host/log.ts';
 import { logId } from '../replica/types.ts';
 import { SimClock } from '../testing/sim-clock.ts';
 import { SimRandom } from '../testing/sim-random.ts';
-import { decodeJoined, encodeJoin } from './codec.ts';
+import { decodeJoined, encodeConfiguration, encodeJoin } from './codec.ts';
 import { bind, evicting, firstConfiguration, joining } from './configuration.ts';
 import { Membership } from './membership.ts';
 
@@ -76,4 +76,25 @@ test('a log that is retired between the question and the vote gets no place: nob
   retired.add(logId(1, 8));
   expect(decodeJoined(await clock.wait(answer, 60_000)).result).toBe('retry');
   expect(decodeJoined(await clock.wait(membership.join(encodeJoin(request(8))), 60_000)).result).toBe('spent');
+});
+
+test('a disk that is evicted between the question and the vote gets no place for a new log: the others have forgotten what it cannot know', async () => {
+  const clock = new SimClock();
+  let configuration = firstConfiguration([0, 1].map(member));
+  for (const slot of [0, 1]) configuration = bind(configuration, slot, logId(slot, 7)) ?? configuration;
+  configuration = { ...configuration, number: 1 };
+  const membership = new Membership({ clusterId: 'c1', id: 1n, configuration, vote: null }, {
+    clock, random: new SimRandom(1), log: silent, token: 'secret', note: () => Promise.resolve(), ownLog: () => logId(0, 7), heldLogs: () => [], lamportOf: () => 0, isRetired: () => false, isRetiredEverywhere: () => false,
+  });
+  membership.ready = true;
+  const ask = { ...request(8), earlier: [logId(1, 7)] };
+  // Two voters, one of whom is not there: the vote goes on until the other has been evicted elsewhere.
+  const answer = membership.join(encodeJoin(ask));
+  await clock.run(500);
+  membership.learn(encodeConfiguration(evicting(2n)(configuration)!));
+  expect(decodeJoined(await clock.wait(answer, 60_000)).result).toBe('retry');
+  expect(membership.configuration.members.find((m) => m.slot === 1)?.standing).toBe('evicted');
+  expect(decodeJoined(await clock.wait(membership.join(encodeJoin(ask)), 60_000)).result).toBe('spent');
+  // Set aside, it comes with nothing.
+  expect(decodeJoined(await clock.wait(membership.join(encodeJoin(request(9))), 60_000)).result).toBe('joined');
 });

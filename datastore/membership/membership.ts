@@ -13,7 +13,7 @@ import { Agreement, readBallot, writeBallot } from './agreement.ts';
 import type { Vote } from './agreement.ts';
 import { decodeConfiguration, decodeJoin, encodeConfiguration, encodeJoined, readText, writeText } from './codec.ts';
 import type { JoinAnswer, JoinRequest, JoinResult } from './codec.ts';
-import { bind, isRemoved, joining, memberOf, placeOf, removing, settle, voters, withoutRetired, withRemoved } from './configuration.ts';
+import { bind, isLeftBehind, isRemoved, joining, memberOf, placeOf, removing, settle, voters, withoutRetired, withRemoved } from './configuration.ts';
 import type { Change, Configuration, ConfiguredMember } from './configuration.ts';
 
 /** What the disk keeps of the membership. */
@@ -259,11 +259,7 @@ export class Membership {
     const slot = place?.slot ?? request.slot;
     const wanted = slot === null ? null : logId(slot, request.incarnation);
     if (wanted !== null && (isRemoved(this.#configuration, wanted) || this.#ports.isRetired(wanted))) return this.#answer('spent', `${logName(wanted)} was removed`, place);
-    // A disk that has data, and whose place is no log's that it wrote: the others have gone on without it, and forgotten what it cannot know.
-    const { earlier } = request;
-    if (this.number > 0 && earlier.length > 0 && (place === undefined || place.log === null || !earlier.includes(place.log))) {
-      return this.#answer('spent', 'the cluster has gone on without this disk', place);
-    }
+    if (isLeftBehind(this.#configuration, place, request.earlier)) return this.#answer('spent', 'the cluster has gone on without this disk', place);
     const made = await this.propose(joining(request));
     return { ...this.#answer('joined', '', placeOf(made, request)), configuration: made };
   }
@@ -332,7 +328,9 @@ export class Membership {
     const { place } = this;
     if (this.number > 0 && this.ready && !this.doubtful && place?.standing === 'voting' && place.log === null) {
       const { id, name, slot, peerURLs } = place;
-      this.propose(joining({ id, name, slot, incarnation: incarnationOf(this.#ports.ownLog()), peerURLs, earlier: [] }), limits.agreement_round_ms).catch(() => {});
+      const join = joining({ id, name, slot, incarnation: incarnationOf(this.#ports.ownLog()), peerURLs, earlier: [] });
+      // It may have been evicted meanwhile: a disk with data does not come back from that.
+      this.propose((from) => (from.members.some((m) => m.id === id && m.standing === 'voting' && m.log === null) ? join(from) : null), limits.agreement_round_ms).catch(() => {});
       return;
     }
     if (this.#configuration.number > 0 || !this.ready || voters(this.#configuration)[0]?.id !== this.self || settle(this.#configuration) === null) return;
