@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { hasAside, setAside } from './aside.ts';
+import { hasAside, membersThen, setAside } from './aside.ts';
 import { MemoryDisk } from './testing/memory-disk.ts';
 import { SimRandom } from './testing/sim-random.ts';
 
@@ -23,7 +23,7 @@ test('whatever step of setting a disk aside is the last one: after a start all o
       for (const name of [...FILES, 'lock']) disk.poke(`data/${name}`, new Uint8Array([1]));
       const first = disk.calls;
       disk.options.fault = ({ number }) => (number - first === crashAt ? 'crash' : undefined);
-      const done = await setAside(disk, 'data').then(() => true, () => false);
+      const done = await setAside(disk, 'data', []).then(() => true, () => false);
       if (done) calls = disk.calls - first;
       if (!done) disk.powerLoss();
       delete disk.options.fault;
@@ -40,4 +40,16 @@ test('whatever step of setting a disk aside is the last one: after a start all o
     }
   }
   expect(Math.min(outcomes.whole, outcomes.aside)).toBeGreaterThan(10);
+});
+
+test('who the members were when a disk was set aside is remembered, and a disk that is full goes aside without', async () => {
+  const disk = new MemoryDisk({ random: new SimRandom(1) });
+  await disk.makeDir('data');
+  expect(await membersThen(disk, 'data')).toEqual([]);
+  await setAside(disk, 'data', ['http://a:2380', 'http://b:2380']);
+  await setAside(disk, 'data', ['http://c:2380', 'http://a:2380']);
+  expect(await membersThen(disk, 'data')).toEqual(['http://c:2380', 'http://a:2380', 'http://b:2380']);
+  disk.options.fault = ({ kind }) => (kind === 'writeDurable' ? 'ENOSPC' : undefined);
+  expect(await setAside(disk, 'data', ['http://d:2380'])).toBe('data/aside-3');
+  expect(await membersThen(disk, 'data')).toEqual(['http://c:2380', 'http://a:2380', 'http://b:2380']);
 });

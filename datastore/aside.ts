@@ -10,6 +10,9 @@ import type { Disk } from './host/host.ts';
 
 const NAME = /^aside-(\d+)$/;
 const MOVING = 'moving';
+/** Peer URLs of those who were members then, each with a line feed. */
+const MEMBERS = 'members';
+const MEMBERS_BYTES = 1_048_576;
 
 /** Numbers of the folders that stand aside, ascending; empty if the folder is not there. */
 async function numbers(disk: Disk, dataDir: string): Promise<number[]> {
@@ -35,14 +38,48 @@ export async function hasAside(disk: Disk, dataDir: string): Promise<boolean> {
   return true;
 }
 
-/** Moves everything aside. Nothing else may use the folder. @returns where it is now */
-export async function setAside(disk: Disk, dataDir: string): Promise<string> {
+/**
+ * Moves everything aside. Nothing else may use the folder.
+ * @param members peer URLs of the others, as far as the disk knew them: those that the replica was told at its first start may all be gone
+ * @returns where it is now
+ */
+export async function setAside(disk: Disk, dataDir: string, members: readonly string[]): Promise<string> {
   const aside = folderOf(dataDir, ((await numbers(disk, dataDir)).at(-1) ?? 0) + 1);
   await disk.makeDir(aside);
+  await remember(disk, join(aside, MEMBERS), members);
   await mark(disk, aside, MOVING);
   await disk.syncDir(dataDir);
   await move(disk, dataDir, aside);
   return aside;
+}
+
+/** Peer URLs of those who were members when a disk of this replica was set aside, the newest first. */
+export async function membersThen(disk: Disk, dataDir: string): Promise<string[]> {
+  const urls: string[] = [];
+  for (const folder of (await asides(disk, dataDir)).reverse()) {
+    const path = join(folder, MEMBERS);
+    if (!(await disk.exists(path))) continue;
+    const file = await disk.open(path, 'read');
+    try {
+      // What stands behind the last line feed is not all there.
+      urls.push(...Buffer.from(await file.read(0, MEMBERS_BYTES)).toString().split('\n').slice(0, -1).filter((url) => URL.canParse(url)));
+    } finally {
+      await file.close();
+    }
+  }
+  return [...new Set(urls)];
+}
+
+/** On a full disk without: it must go aside all the same. */
+async function remember(disk: Disk, path: string, members: readonly string[]): Promise<void> {
+  const file = await disk.open(path, 'create');
+  try {
+    await file.writeDurable([Buffer.from(members.map((url) => `${url}\n`).join(''))], 0);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'ENOSPC') throw error;
+  } finally {
+    await file.close();
+  }
 }
 
 /** Puts an empty file there, durably. */

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { setAside } from './aside.ts';
 import type { Settings } from './config/settings.ts';
 import { decodeMessage, encodeMessage } from './gossip/wire.ts';
 import { silent } from './host/log.ts';
@@ -16,7 +17,7 @@ import { SimRandom } from './testing/sim-random.ts';
 const member = (slot: number) => ({ id: BigInt(slot + 1), name: `r${slot}`, slot, peerURLs: [`http://r${slot}:2380`] });
 
 /** A replica r1 with an empty disk, and a member r0 that answers as told; null: not at all. */
-async function world(): Promise<{ clock: SimClock; disk: MemoryDisk; asked: number[]; answers: (JoinResult | null)[]; start: () => ReturnType<ReturnType<typeof identify>>; identified: ReturnType<typeof identify> }> {
+async function world(): Promise<{ clock: SimClock; disk: MemoryDisk; asked: number[]; answers: (JoinResult | null)[]; start: () => ReturnType<ReturnType<typeof identify>>; identified: ReturnType<typeof identify>; identifier: (initial: readonly string[]) => ReturnType<typeof identify> }> {
   const clock = new SimClock();
   const random = new SimRandom(1);
   const disk = new MemoryDisk({ random });
@@ -38,10 +39,14 @@ async function world(): Promise<{ clock: SimClock; disk: MemoryDisk; asked: numb
   });
   const settings: Partial<Settings> = {
     name: 'r1', slot: 1, slotGiven: true, dataDir: 'data', joining: true, clusterId: 0xc1n, memberId: 2n, initialClusterToken: 't',
-    initialCluster: [0, 1].map((slot) => ({ slot, id: BigInt(slot + 1), name: `r${slot}`, peerUrls: [`http://r${slot}:2380`] })), advertisePeerUrls: ['http://r1:2380'], advertiseClientUrls: [],
+    advertisePeerUrls: ['http://r1:2380'], advertiseClientUrls: [],
   };
-  const identified = identify(settings as Settings, { clock, random, disk, net: net.machine('r1'), names: new MemoryNames() }, silent);
-  return { clock, disk, asked, answers, identified, start: () => identified(null, null) };
+  const identifier = (initial: readonly string[]): ReturnType<typeof identify> => {
+    const initialCluster = initial.map((name) => ({ slot: Number(name.slice(1)), id: BigInt(name.slice(1)) + 1n, name, peerUrls: [`http://${name}:2380`] }));
+    return identify({ ...settings, initialCluster } as Settings, { clock, random, disk, net: net.machine('r1'), names: new MemoryNames() }, silent);
+  };
+  const identified = identifier(['r0', 'r1']);
+  return { clock, disk, asked, answers, identified, identifier, start: () => identified(null, null) };
 }
 
 test('a replica that dies before its identity is on the disk asks with the same incarnation again: its place is its own, and not that of a log that nobody writes', async () => {
@@ -62,4 +67,14 @@ test('an incarnation that was removed before the replica heard that it had a pla
   const { incarnation } = await clock.wait(start(), 60_000);
   expect([asked.length, new Set(asked).size, asked[1]]).toEqual([2, 2, incarnation]);
   expect(await disk.list('data')).toEqual([`asked-${incarnation.toString(16).padStart(8, '0')}`]);
+});
+
+test('a replica whose disk was set aside asks those who were members then: all that it was told at its first start may be gone', async () => {
+  for (const initial of [['r1', 'r2'], ['r1']]) {
+    const { clock, asked, answers, disk, identifier } = await world();
+    await setAside(disk, 'data', ['http://r0:2380', 'http://r1:2380']);
+    answers.push('joined');
+    const { incarnation, membership } = await clock.wait(identifier(initial)(null, null), 60_000);
+    expect([initial, asked, membership.configuration.members.length]).toEqual([initial, [incarnation], 2]);
+  }
 });

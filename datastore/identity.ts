@@ -6,7 +6,7 @@
  * majority and belong to a log that nobody is ever going to write.
  */
 import { join } from 'node:path';
-import { mark } from './aside.ts';
+import { mark, membersThen } from './aside.ts';
 import { memberId } from './config/cluster.ts';
 import { withInitialCluster } from './config/settings.ts';
 import type { Settings } from './config/settings.ts';
@@ -104,6 +104,8 @@ export function identify(given: Settings, host: Host, log: Logger, discovery: Di
     const fresh = first(settings);
     if (recovered !== null) return { self: selfOf(settings, fresh, slotOf(recovered)), membership: { ...fresh, configuration: bind(fresh.configuration, slotOf(recovered), recovered) ?? fresh.configuration }, incarnation };
     const urls = settings.initialCluster.filter((member) => member.name !== settings.name).flatMap((member) => member.peerUrls);
+    // All that it was told at its first start may be gone by the time that its disk is set aside.
+    for (const url of await membersThen(host.disk, settings.dataDir)) if (!urls.includes(url) && !settings.advertisePeerUrls.includes(url)) urls.push(url);
     const whom = async (): Promise<readonly Candidate[]> => [...urls.map((url) => ({ url, address: null })), ...(await discovery?.find() ?? [])];
     if (urls.length === 0 && discovery === null) return { self: selfOf(settings, fresh, settings.slot), membership: fresh, incarnation };
     const found = await place(settings, host, log, whom);

@@ -49,10 +49,13 @@ export interface PlaceOptions {
 /** The folder is not what the cluster takes for this replica's any more. */
 export class StaleDataError extends Error {
   readonly dataDir: string;
-  constructor(dataDir: string, why: string) {
-    super(`${dataDir}: ${why}`);
+  /** Peer URLs of the other members, as far as they are known: the replica asks them for a place when it has an empty folder. */
+  readonly members: readonly string[];
+  constructor(dataDir: string, why: string, members: readonly string[]) {
+    super(`${dataDir}: ${why}. The replica joins again with an empty folder`);
     this.name = 'StaleDataError';
     this.dataDir = dataDir;
+    this.members = members;
   }
 }
 
@@ -188,7 +191,7 @@ export class Place implements MembershipPort {
 
   /** A peer holds more of what this replica has written than its disk. */
   stale(peer: string): void {
-    this.#end(new StaleDataError(this.#options.dataDir, `it is an old copy, or a wrong one: by what ${peer} holds. The replica joins again with an empty folder`));
+    this.#endStale(`it is an old copy, or a wrong one: by what ${peer} holds`);
   }
 
   alarms(): readonly string[] {
@@ -267,7 +270,7 @@ export class Place implements MembershipPort {
     // Its log has been taken from it while it was away; that may be so long ago that its name is no longer listed.
     const replaced = membership.number > 0 && place.log !== null && !replica.logs.has(place.log) && this.#store.readiness === 'ready';
     if (isRemoved(membership.configuration, replica.log) || place.standing === 'evicted' || replaced) {
-      this.#end(new StaleDataError(this.#options.dataDir, 'the cluster has gone on without this disk. The replica joins again with an empty folder'));
+      this.#endStale('the cluster has gone on without this disk');
     }
   }
 
@@ -278,20 +281,28 @@ export class Place implements MembershipPort {
   }
 
   async #ask(): Promise<void> {
-    const { configuration, self } = this.#store.membership;
-    const known = configuration.members.filter((m) => m.id !== self).flatMap((m) => m.peerURLs).map((url): Candidate => ({ url, address: null }));
+    const known = this.#otherURLs().map((url): Candidate => ({ url, address: null }));
     for (const whom of [...known, ...await this.#options.seeds()]) {
       const answer = await this.#options.ask(whom);
       if (this.#ended) return;
       if (answer instanceof Error) continue;
       if (answer.result === 'refused') return this.#end(new Error(`the cluster refuses this replica: ${answer.reason}`));
-      if (answer.result === 'spent') return this.#end(new StaleDataError(this.#options.dataDir, `${answer.reason}. The replica joins again with an empty folder`));
+      if (answer.result === 'spent') return this.#endStale(answer.reason);
       if (answer.result === 'retry') this.#options.log.warn('no place in the cluster yet', { why: answer.reason });
       if (answer.configuration !== null && answer.result === 'joined') {
         this.learn(encodeConfiguration(answer.configuration));
         return this.#options.reconnect();
       }
     }
+  }
+
+  #otherURLs(): string[] {
+    const { configuration, self } = this.#store.membership;
+    return configuration.members.filter((m) => m.id !== self).flatMap((m) => m.peerURLs);
+  }
+
+  #endStale(why: string): void {
+    this.#end(new StaleDataError(this.#options.dataDir, why, this.#otherURLs()));
   }
 
   #end(error: Error): void {

@@ -70,7 +70,7 @@ export async function serveReplica(configuration: Configuration, exit: (code: nu
       const stale = await live({ ...settings, joining }, log, signalled, (fn) => (reload = fn));
       if (stale === null) break;
       // The disk is not what the cluster takes for this replica's any more. It starts again, as one that has none.
-      const aside = await setAside(nodeDisk, settings.dataDir);
+      const aside = await setAside(nodeDisk, settings.dataDir, stale.members);
       log.warn('the data folder does not belong to the cluster any more: it is set aside, and the replica joins with an empty one', { why: stale.message, aside });
       joining = true;
     }

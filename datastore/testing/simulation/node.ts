@@ -212,14 +212,14 @@ export class SimNode {
     return this.served && !this.settingAside && this.#diskIs === 'same';
   }
 
-  /** Starts a process. Returns at once; what becomes of it shows later. @param aside it sets its disk aside first */
-  start(aside = false): void {
+  /** Starts a process. Returns at once; what becomes of it shows later. @param stale it sets its disk aside first, because of that */
+  start(stale: StaleDataError | null = null): void {
     if (this.process !== null || this.left) return;
     const clock = this.#world.clock.machine(this.wallSkewMs);
     const process = new Process(clock, ++this.#lives);
     this.process = process;
     this.#world.trace.say(this.host, `start ${process.number}`);
-    this.#boot(process, aside).catch((error: unknown) => this.failed(process, error));
+    this.#boot(process, stale).catch((error: unknown) => this.failed(process, error));
   }
 
   /** The process ends. `power`: what was not on stable storage is partly gone. */
@@ -302,7 +302,7 @@ export class SimNode {
       clock.after(1, () => {
         if (this.process !== process) return;
         this.kill('process');
-        this.start(true);
+        this.start(error);
       });
       return;
     }
@@ -344,7 +344,7 @@ export class SimNode {
     return logger;
   }
 
-  async #boot(process: Process, aside: boolean): Promise<void> {
+  async #boot(process: Process, stale: StaleDataError | null): Promise<void> {
     const world = this.#world;
     const { plant } = world;
     const random = this.#random.fork(`life ${process.number}`);
@@ -352,7 +352,7 @@ export class SimNode {
     const host: Host = { clock: process.clock, random, disk, net: mortal(process, world.net.machine(this.host)), names: new MemoryNames() };
     const fatal = (error: unknown): void => this.failed(process, error);
     const log = this.#logger();
-    if (aside) await setAside(disk, DATA);
+    if (stale !== null) await setAside(disk, DATA, stale.members);
     const settings = this.#settings(this.#joining || (await hasAside(disk, DATA)));
     const store = await process.open(settings, host, log, {
       // Small, so that the owner's housekeeping and snapshots happen within a short run.

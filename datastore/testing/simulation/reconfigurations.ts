@@ -124,7 +124,9 @@ export class Reconfigurations {
     const { process } = node;
     if (process?.serving !== true) return;
     this.#world.figures.add('fault frames again');
-    if (!this.#world.frames.replay(process.store!.replica)) node.failed(process, new StaleDataError('data', 'it is an old copy: a frame holds more'));
+    if (this.#world.frames.replay(process.store!.replica)) return;
+    const others = process.store!.membership.configuration.members.filter((member) => member.slot !== node.slot);
+    node.failed(process, new StaleDataError('data', 'it is an old copy: a frame holds more', others.flatMap((member) => member.peerURLs)));
   }
 
   async #drained(node: SimNode, process: Process, withinMs: number): Promise<boolean> {
