@@ -20,6 +20,7 @@ import { freePorts, LOOPBACK } from '../../support/ports.ts';
 import { Program, run } from '../../support/process.ts';
 import { TempDir } from '../../support/temp.ts';
 import { tool } from '../../tools/tools.ts';
+import type { Turn } from './turns.ts';
 
 const { values } = parseArgs({ options: {
   keys: { type: 'string', default: '100000' },
@@ -81,7 +82,7 @@ class Replica {
         '--initial-cluster', state === 'new' ? founder : `${founder},${this.#name}=${peerUrl}`, '--initial-cluster-token', 'catchup', '--initial-cluster-state', state,
       ],
       logFile: dir.join(`${this.#name}-${this.#lives++}.log`),
-      env: { NODE_OPTIONS: `--import ${TURNS}`, EDGESTORE_TURNS: dir.join(`${this.#name}.turns`) },
+      env: { NODE_OPTIONS: `--import ${TURNS} ${process.env['CATCHUP_NODE_OPTIONS'] ?? ''}`, EDGESTORE_TURNS: dir.join(`${this.#name}.turns`) },
     });
     this.#program.start();
     if (wait) await this.ready();
@@ -91,11 +92,11 @@ class Replica {
     await this.#program?.waitForLine(READY_LINE, 120_000);
   }
 
-  /** Its longest turns in this life, in milliseconds of CPU time, the longest first. */
-  async turns(): Promise<number[]> {
+  /** Its longest turns in this life, the longest first. */
+  async turns(): Promise<Turn[]> {
     await sleep(400);
     const text = await readFile(`${dir.join(`${this.#name}.turns`)}.${this.#program?.pid}`, 'utf8').catch(() => '[]');
-    return JSON.parse(text) as number[];
+    return JSON.parse(text) as Turn[];
   }
 
   async stop(): Promise<void> {
@@ -124,6 +125,9 @@ class Replica {
 const a = new Replica('n0', c0, p0);
 const b = new Replica('n1', c1, p1);
 
+/** A turn, and how much of it was V8's collections, if that was much. */
+const told = ({ ms, gc }: Turn): string => ms.toFixed(0) + (gc >= 2 ? ` (${gc.toFixed(0)})` : '');
+
 interface Held { max: number; p99: number }
 async function held(replica: Replica): Promise<Held> {
   const read = await replica.metrics();
@@ -144,11 +148,11 @@ async function watched(name: string, replicas: readonly [Replica, ...Replica[]],
   const figures = await Promise.all(replicas.map((replica) => held(replica).catch(() => ({ max: NaN, p99: NaN }))));
   console.log(`${name}: ${ms.toFixed(0)} ms`);
   for (const [i, replica] of replicas.entries()) {
-    const turns = (await replica.turns()).filter((t) => !(before[i] ?? []).includes(t));
-    const longest = turns[0] ?? 0;
+    const turns = (await replica.turns()).filter(({ at }) => !(before[i] ?? []).some((turn) => turn.at === at));
+    const longest = turns[0]?.ms ?? 0;
     const who = replicas.length === 1 ? 'the replica' : i === 0 ? 'donor' : 'receiver';
-    console.log(`  ${who}: longest turns ${turns.slice(0, 8).map((t) => t.toFixed(0)).join(', ')} ms of CPU; delay at most ${figures[i]!.max.toFixed(0)} ms, p99 ${figures[i]!.p99.toFixed(0)} ms`);
-    rows.push(`| ${name} | ${who} | ${(ms / 1_000).toFixed(1)} s | ${turns.slice(0, 3).map((t) => t.toFixed(0)).join(', ')} ms | ${figures[i]!.max.toFixed(0)} ms |`);
+    console.log(`  ${who}: longest turns ${turns.slice(0, 8).map(told).join(', ')} ms of CPU; delay at most ${figures[i]!.max.toFixed(0)} ms, p99 ${figures[i]!.p99.toFixed(0)} ms`);
+    rows.push(`| ${name} | ${who} | ${(ms / 1_000).toFixed(1)} s | ${turns.slice(0, 3).map(told).join(', ')} ms | ${figures[i]!.max.toFixed(0)} ms |`);
     if (longest > (limitMs[i] ?? Infinity)) problems.push(`${name}: ${who} held its event loop for ${longest.toFixed(1)} ms`);
   }
 }
