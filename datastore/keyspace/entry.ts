@@ -1,5 +1,7 @@
 import type { Key, Record, RecordWrite } from '../replica/types.ts';
 import type { Head } from './head.ts';
+import { recount } from './key-index.ts';
+import type { Indexed, Leaf } from './key-index.ts';
 import { Version } from './version.ts';
 
 /**
@@ -7,7 +9,7 @@ import { Version } from './version.ts';
  *
  * Nearly all keys have one version, so the latest stands in a field of its own and the list exists only where there is history.
  */
-export class Entry implements Head {
+export class Entry implements Head, Indexed {
   readonly key: Key;
   record: Record | null = null;
   write: RecordWrite | null = null;
@@ -15,6 +17,8 @@ export class Entry implements Head {
   latest: Version | null = null;
   /** All before `latest`, ascending. */
   older: Version[] | null = null;
+  /** Where it stands in the index of keys. */
+  leaf: Leaf<Indexed> | null = null;
 
   constructor(key: Key) {
     this.key = key;
@@ -35,6 +39,11 @@ export class Entry implements Head {
   get live(): Version | null {
     const version = this.latest;
     return version === null || version.deleted ? null : version;
+  }
+
+  /** The index counts keys that exist in the applied state. */
+  get counts(): boolean {
+    return this.live !== null;
   }
 
   /**
@@ -58,18 +67,22 @@ export class Entry implements Head {
   }
 
   push(version: Version): void {
+    const counted = this.counts;
     if (this.latest !== null) {
       if (this.older === null) this.older = [this.latest];
       else this.older.push(this.latest);
     }
     this.latest = version;
+    this.#recount(counted);
   }
 
   /** Gives the latest version another content, at the same revision. @returns null if there is none then: a deletion of what was not there before */
   replaceLatest(record: Record, write: RecordWrite): Version | null {
     const { modRevision } = this.latest!;
+    const counted = this.counts;
     this.latest = this.older?.pop() ?? null;
     if (this.older?.length === 0) this.older = null;
+    this.#recount(counted);
     return this.append(record, write, modRevision, 0);
   }
 
@@ -111,6 +124,10 @@ export class Entry implements Head {
   /** Nothing refers to this key any more. */
   get empty(): boolean {
     return this.latest === null && this.record === null && this.phys === 0;
+  }
+
+  #recount(counted: boolean): void {
+    if (this.counts !== counted) recount(this.leaf, counted ? -1 : 1);
   }
 
   #olderAt(revision: number): Version | null {

@@ -9,6 +9,9 @@ export function checkInvariants(keyspace: Keyspace): void {
   assert(keyspace.visibleRevision <= keyspace.appliedRevision, 'visible is at most applied');
   assert(compacted <= keyspace.appliedRevision, 'compacted is at most applied');
   assert(keys.size === index.size, 'every key is in the index, and no other');
+  const ordered = [...index.values()];
+  assert(ordered.every(({ key }, i) => i === 0 || ordered[i - 1]!.key < key), 'the index ascends');
+  assert(index.count('', undefined) === ordered.filter((entry) => entry.live !== null).length, 'the index counts the keys that exist');
   const inHistory = new Set<Version>();
   let last = 0;
   for (let position = history.start; position < history.end; position++) {

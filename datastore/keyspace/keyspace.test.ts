@@ -200,6 +200,31 @@ describe('compaction', () => {
   });
 });
 
+test('counts at a revision are those of a walk, whatever has changed since, durable or not, compacted or not', () => {
+  const seed = Number(process.env['SEED'] ?? 20_261_128);
+  const below = random(seed);
+  const { keyspace, clock } = make();
+  const key = (): string => 'k' + String(below(120)).padStart(3, '0');
+  let revision = 1;
+  for (let step = 1; step <= 3_000; step++) {
+    const keys = new Set(Array.from({ length: 1 + below(3) }, key));
+    if (keyspace.integrate(new TestRecord(step, A, [...keys].map((one) => (below(3) === 0 ? del(one) : put(one, String(step))))), revision + 1)) revision++;
+    if (below(4) === 0) keyspace.durable(revision);
+    if (below(100) === 0 && keyspace.visibleRevision > 1) {
+      keyspace.compacted(Math.max(keyspace.compactedRevision + 1, keyspace.visibleRevision - below(60)));
+      if (below(2) === 0) clock.run();
+    }
+    const at = Math.max(keyspace.compactedRevision, 1, revision - below(20));
+    const start = key();
+    const end = below(4) === 0 ? '\0' : key();
+    const all = keyspace.range({ range: { start, end }, limit: 0, countOnly: false }, at).kvs.length;
+    const where = `seed ${seed}, step ${step}`;
+    expect([where, keyspace.range({ range: { start, end }, limit: 0, countOnly: true }, at).count]).toEqual([where, all]);
+    expect(keyspace.range({ range: { start, end }, limit: 3, countOnly: false }, at)).toMatchObject({ count: all, kvs: { length: Math.min(3, all) } });
+  }
+  checkInvariants(keyspace);
+});
+
 test('local keys: above what was replicated, with a version that starts high', () => {
   const { keyspace } = make({ localVersionBase: () => 5000 });
   const remote = new TestRecord(1, B, [put('compact_rev_key', 'theirs')]);

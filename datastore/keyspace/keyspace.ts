@@ -1,4 +1,3 @@
-import BTreeModule from 'sorted-btree';
 import { errCompacted, errFutureRev } from '../errors.ts';
 import type { Clock } from '../host/host.ts';
 import { limits } from '../limits.ts';
@@ -13,15 +12,13 @@ import { Entry } from './entry.ts';
 import type { Conflict, ConflictListener } from './conflict.ts';
 import { addCopy, contend, currentCopy, dropFromHead, isHead, moveHead } from './head.ts';
 import { History } from './history.ts';
+import { KeyIndex } from './key-index.ts';
 import { LeaseIndex } from './leases.ts';
 import type { SystemListener } from './system.ts';
 import { SystemSpace } from './system.ts';
 import type { Change, KeyRange, KeyValue, RangeOptions, RangeRead } from './types.ts';
 import { DetachedRecord, LOCAL_LOG, valueOf } from './version.ts';
 import type { Version } from './version.ts';
-
-const BTree = BTreeModule.default;
-type BTree<K, V> = InstanceType<typeof BTreeModule.default<K, V>>;
 
 export type VisibleListener = (changes: readonly Change[], revision: number) => void;
 
@@ -38,11 +35,6 @@ export interface KeyspaceOptions {
   readonly merger?: Merger;
 }
 
-/** Ends a walk over the index (sorted-btree's forRange). */
-const STOP = { break: true };
-
-const compareKeys = (a: Key, b: Key): number => (a < b ? -1 : a > b ? 1 : 0);
-
 /**
  * What every key is and was, in this replica's own linear history.
  *
@@ -52,7 +44,7 @@ const compareKeys = (a: Key, b: Key): number => (a < b ? -1 : a > b ? 1 : 0);
 export class Keyspace implements RecordSink {
   readonly system: SystemSpace;
   readonly #keys = new Map<Key, Entry>();
-  readonly #index: BTree<Key, Entry> = new BTree<Key, Entry>(undefined, compareKeys);
+  readonly #index = new KeyIndex<Entry>();
   readonly #history = new History();
   readonly #leases = new LeaseIndex();
   readonly #compactor: Compactor;
@@ -322,7 +314,7 @@ export class Keyspace implements RecordSink {
 
   /**
    * The keys of a range at a revision (default: the visible one), ascending. The count is of all keys, whatever the limit: those beyond
-   * it are walked, not read.
+   * it are not looked at (`#count`).
    * @throws errCompacted, errFutureRev (above the applied revision)
    */
   range(options: RangeOptions, revision: number = this.#visible): RangeRead {
@@ -335,13 +327,18 @@ export class Keyspace implements RecordSink {
       if (!options.countOnly) kvs.push(version);
       return { kvs, count: 1 };
     }
-    let count = 0;
-    const wanted = options.countOnly ? 0 : options.limit > 0 ? options.limit : Infinity;
-    this.#walk(start, end, (_, entry) => {
+    const past = end === '\0' ? undefined : end;
+    if (options.countOnly) return { kvs, count: this.#count(start, past, revision) };
+    const wanted = options.limit > 0 ? options.limit : Infinity;
+    let more = false;
+    this.#index.walk(start, past, (entry) => {
       const version = entry.at(revision);
-      if (version !== null && count++ < wanted) kvs.push(version);
+      if (version === null) return false;
+      more = kvs.length >= wanted;
+      if (!more) kvs.push(version);
+      return more;
     });
-    return { kvs, count };
+    return { kvs, count: more ? this.#count(start, past, revision) : kvs.length };
   }
 
   /**
@@ -351,10 +348,10 @@ export class Keyspace implements RecordSink {
   page({ start, end }: { readonly start: Key; readonly end: Key }, limit: number, revision: number): KeyValue[] {
     this.checkReadable(revision, this.#applied);
     const kvs: KeyValue[] = [];
-    this.#walk(start, end, (_, entry) => {
+    this.#index.walk(start, end === '\0' ? undefined : end, (entry) => {
       const version = entry.at(revision);
       if (version !== null) kvs.push(version);
-      return kvs.length < limit ? undefined : STOP;
+      return kvs.length >= limit;
     });
     return kvs;
   }
@@ -435,14 +432,14 @@ export class Keyspace implements RecordSink {
     if (entry === undefined) {
       entry = new Entry(key);
       this.#keys.set(key, entry);
-      this.#index.set(key, entry);
+      this.#index.add(entry);
     }
     return entry;
   }
 
   #forget(entry: Entry): void {
     this.#keys.delete(entry.key);
-    this.#index.delete(entry.key);
+    this.#index.delete(entry);
   }
 
   #append(entry: Entry, record: Record, write: RecordWrite, revision: number, versionBase: number): boolean {
@@ -525,13 +522,33 @@ export class Keyspace implements RecordSink {
     };
   }
 
-  #walk(start: Key, end: Key, visit: (key: Key, entry: Entry) => typeof STOP | void): void {
-    if (end === '\0') {
-      const last = this.#index.maxKey();
-      if (last !== undefined) this.#index.forRange(start, last, true, visit);
-    } else if (start < end) {
-      this.#index.forRange(start, end, false, visit);
+  /**
+   * How many keys of a range there are at a revision: those of the applied state, but for what has changed since. The last change of each key says what
+   * has become of it, and the key what it was.
+   */
+  #count(start: Key, end: Key | undefined, revision: number): number {
+    const history = this.#history;
+    const from = history.position(revision + 1);
+    let count = this.#index.count(start, end);
+    if (history.end - from > count) return this.#walked(start, end, revision);
+    for (let position = from; position < history.end; position++) {
+      const version = history.at(position);
+      const { key } = version;
+      if (key < start || (end !== undefined && key >= end)) continue;
+      const entry = this.#keys.get(key)!;
+      if (entry.latest !== version) continue;
+      const was = entry.at(revision) !== null;
+      if (was === version.deleted) count += was ? 1 : -1;
     }
+    return count;
+  }
+
+  #walked(start: Key, end: Key | undefined, revision: number): number {
+    let count = 0;
+    this.#index.walk(start, end, (entry) => {
+      if (entry.at(revision) !== null) count++;
+    });
+    return count;
   }
 }
 
@@ -548,7 +565,7 @@ function differs({ live }: Entry, lease: bigint, { value }: Result): boolean {
 
 export interface KeyspaceInside {
   readonly keys: Map<Key, Entry>;
-  readonly index: BTree<Key, Entry>;
+  readonly index: KeyIndex<Entry>;
   readonly history: History;
   readonly leases: LeaseIndex;
   entry(key: Key): Entry;
