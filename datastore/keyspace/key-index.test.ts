@@ -48,7 +48,7 @@ for (const [name, growth] of [['keys that come and go', 70], ['more that go than
       index.add(item);
       model.items.push(item);
     }
-    for (let step = 0; step < 6_000; step++) {
+    for (let step = 0; step < 2_000; step++) {
       const key = keyOf();
       const what = below(100);
       if (what < 10 && model.items.length > 0) {
