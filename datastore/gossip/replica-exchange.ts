@@ -54,13 +54,13 @@ export class ReplicaExchange implements ReplicaPort {
     }
   }
 
-  /** Somebody holds more of the own log than this disk; or this replica itself once held more than it does now. */
+  /** Somebody holds more of the own log than this disk; or this replica itself, by whatever log it wrote then, once held more than it does now. */
   #shownStale({ reports }: Frame): boolean {
     const own = this.#replica.log;
     const clock = this.#replica.logs.get(own)?.clock ?? 0;
     for (const report of reports) {
       if ((report.held.get(own)?.clock ?? 0) > clock) return true;
-      if (report.log === own && !this.#replica.covers(report.held)) return true;
+      if ((report.log === own || this.#replica.wrote(report.log)) && !this.#replica.covers(report.held)) return true;
     }
     return false;
   }
@@ -77,16 +77,17 @@ export class ReplicaExchange implements ReplicaPort {
     const own = this.#replica.log;
     const acks: [LogId, number][] = [];
     const repair = pieces[0]?.[1] === FrameKind.repair;
-    const decoded = function* (): Iterable<Frame> {
+    const decoded = function* (this: ReplicaExchange): Iterable<Frame> {
       for (const piece of pieces) {
         const frame = decodeFrame(piece);
         if (frame.sender !== from) throw new MalformedError('an answer in the name of another member');
+        if (this.#shownStale(frame)) throw new StaleDiskError(own);
         for (const { log, held } of frame.reports) acks.push([log, held.get(own)?.clock ?? 0]);
         yield frame;
       }
     };
     try {
-      const result = await this.#replica.integrateUnit(decoded(), repair);
+      const result = await this.#replica.integrateUnit(decoded.call(this), repair);
       // Meanwhile it may have begun a new log: what others hold of the one before says nothing of that.
       return { result, acks: own === this.#replica.log ? acks : [] };
     } catch (error) {

@@ -155,13 +155,14 @@ export class Applied {
 
   encodeState(): Iterable<Uint8Array> {
     const identity = this.#own === null ? null : { log: this.#own.log, revisions: this.revisions.state, lamport: this.logs.lamport };
-    return encodeState({ identity, retired: this.logs.retired, logs: this.logs.docs.values(), staged: this.#staged });
+    return encodeState({ identity, former: this.logs.former, retired: this.logs.retired, logs: this.logs.docs.values(), staged: this.#staged });
   }
 
   loader(): StateLoader {
     assert(this.#own === null, 'a snapshot is loaded into an empty replica');
     return new StateLoader({
-      header: (identity, { retired, newest, clocks }) => {
+      header: (identity, { retired, newest, clocks }, former) => {
+        for (const log of former) this.logs.former.add(log);
         for (const [log, retirement] of retired) this.logs.retired.add(log, retirement);
         this.logs.retired.restore(newest, clocks);
         if (identity === null) return;

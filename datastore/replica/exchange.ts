@@ -36,6 +36,11 @@ export class Exchange {
   readonly #heir: Heir;
   readonly #ports: ExchangePorts;
   #removed: readonly LogId[] = [];
+  /**
+   * The last that was heard of those. They count for nothing any more; but a copy of such a disk, which writes another log by now, learns by them that there
+   * was more on its original, and so that others have forgotten what it does not know.
+   */
+  readonly #last = new Map<LogId, Report>();
   /** Repairs that have begun: what is pushed waits for their end. */
   #repairing = 0;
   #retiring = false;
@@ -76,14 +81,20 @@ export class Exchange {
 
   reported(report: Report): void {
     if (report.config === DOUBTFUL) return;
-    if (report.log === this.#log || this.#removed.includes(report.log) || this.#applied.logs.retired.has(report.log)) return;
-    this.#stability.report(report);
+    if (report.log === this.#log || this.#applied.logs.retired.has(report.log)) return;
+    if (!this.#removed.includes(report.log)) return this.#stability.report(report);
+    if ((this.#last.get(report.log)?.number ?? -1) < report.number) this.#last.set(report.log, report);
   }
 
   /** @param removed logs that no member writes any more */
   setRemoved(removed: readonly LogId[]): void {
     this.#removed = removed;
-    for (const log of removed) this.#stability.forget(log);
+    for (const log of this.#last.keys()) if (!removed.includes(log)) this.#last.delete(log);
+    for (const log of removed) {
+      const report = this.#stability.reportOf(log);
+      if (report !== undefined && !this.#applied.logs.retired.has(log)) this.#last.set(log, report);
+      this.#stability.forget(log);
+    }
   }
 
   // ---- out
@@ -145,7 +156,7 @@ export class Exchange {
   }
 
   #allReports(): Report[] {
-    return [...this.#stability.reports, this.report()];
+    return [...this.#stability.reports, ...[...this.#last.values()].filter(({ log }) => !this.#applied.logs.retired.has(log)), this.report()];
   }
 
   #admitUnit(frame: Frame): CheckedUnit | Outcome {

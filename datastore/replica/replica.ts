@@ -453,6 +453,11 @@ export class Replica {
     return this.#logs.covers(held, this.#durable.vector);
   }
 
+  /** Is it a log that this disk wrote before the present one? */
+  wrote(log: LogId): boolean {
+    return this.#logs.former.has(log);
+  }
+
   /** Does every member know, as far as has been reported, that the log is retired? */
   isRetiredEverywhere(log: LogId): boolean {
     const retired = this.retired.get(log);

@@ -1,9 +1,10 @@
 /**
  * The replica's part of a snapshot, in chunks: identity and counters, then each document in pieces, then what the documents must amount to.
  *
- *     0 header   u8 format version (1), u8 initialised
+ *     0 header   u8 format version (2), u8 initialised
  *                [log, u8 striding, varuint current revision, last counted by 1, floor, Lamport counter]
- *                varuint `at` of the newest retirement, sum of the clocks of all retired logs; those remembered (retirements.ts); vector of the logs
+ *                varuint `at` of the newest retirement, sum of the clocks of all retired logs; those remembered (retirements.ts); vector of the logs;
+ *                varuint n, n × log: those that this disk wrote before (since version 2)
  *     1 piece    log, bytes        of the document's V1 state, in order
  *     3 staged   log, varuint from, to, lamport, bytes: an update of a unit that is not complete yet, in order
  *     2 end      varuint n, n × { log, varuint digest }
@@ -20,7 +21,8 @@ import type { LogId } from './types.ts';
 import { readLog, readVector, writeLog, writeVector } from './vector.ts';
 import type { Held } from './vector.ts';
 
-const VERSION = 1;
+const VERSION = 2;
+const VERSION_MIN = 1;
 const HEADER = 0;
 const PIECE = 1;
 const END = 2;
@@ -30,12 +32,13 @@ const PIECE_BYTES = 1_048_576;
 export interface ReplicaState {
   /** null: the disk has no identity yet. */
   readonly identity: { readonly log: LogId; readonly revisions: RevisionState; readonly lamport: number } | null;
+  readonly former: ReadonlySet<LogId>;
   readonly retired: Retirements;
   readonly logs: Iterable<LogDoc>;
   readonly staged: readonly LogUpdate[];
 }
 
-export function* encodeState({ identity, retired, logs, staged }: ReplicaState): IterableIterator<Uint8Array> {
+export function* encodeState({ identity, former, retired, logs, staged }: ReplicaState): IterableIterator<Uint8Array> {
   const docs = [...logs];
   const w = new Writer().u8(HEADER).u8(VERSION).u8(identity === null ? 0 : 1);
   if (identity !== null) {
@@ -44,6 +47,8 @@ export function* encodeState({ identity, retired, logs, staged }: ReplicaState):
   }
   writeRetirements(w.varuint(retired.newest).varuint(retired.clocks), retired);
   writeVector(w, new Map(docs.map((doc) => [doc.log, doc])));
+  w.varuint(former.size);
+  for (const log of former) writeLog(w, log);
   yield w.take();
   for (const doc of docs) {
     const { update } = doc.updateSince(0);
@@ -68,7 +73,7 @@ export interface LoadedRetirements {
 
 /** Where a loader puts what it reads. */
 export interface StateTarget {
-  header(identity: ReplicaState['identity'], retired: LoadedRetirements): void;
+  header(identity: ReplicaState['identity'], retired: LoadedRetirements, former: ReadonlySet<LogId>): void;
   /** @returns the document loaded */
   log(log: LogId, held: Held, update: Uint8Array): LogDoc;
   staged(update: LogUpdate): void;
@@ -103,12 +108,15 @@ export class StateLoader {
 
   #header(r: Reader): void {
     const version = r.u8();
-    if (version !== VERSION) throw new MalformedError(`snapshot of version ${version}`);
+    if (version < VERSION_MIN || version > VERSION) throw new MalformedError(`snapshot of version ${version}`);
     const identity = r.u8() === 0 ? null : readIdentity(r);
     const newest = r.varuint();
     const clocks = r.varuint();
-    this.#target.header(identity, { newest, clocks, retired: readRetirements(r) });
+    const retired = readRetirements(r);
     this.#logs = readVector(r);
+    const former = new Set<LogId>();
+    if (version >= 2) for (let n = r.count(5); n > 0; n--) former.add(readLog(r));
+    this.#target.header(identity, { newest, clocks, retired }, former);
   }
 
   #piece(r: Reader): void {
