@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import http2 from 'node:http2';
 import net from 'node:net';
 import { until } from '../fake/harness.ts';
+import { nodeClock } from '../../host/node-clock.ts';
 import { TestRandom } from '../fake/random.ts';
 import { Connection } from './connection.ts';
 import { ErrorCode, Frame, preface } from './constants.ts';
@@ -40,7 +41,7 @@ class Lab extends EventEmitter {
         concurrentStreamsMax,
         pingMinMs: lab.pingMinMs,
         nowMs: () => lab.now,
-        soon: (fn) => setImmediate(fn),
+        after: nodeClock.after,
         closed: (error) => void (lab.error = error),
         open: (stream, headers) => {
           const o: Opened = { stream, headers, body: [], ended: false, closed: false };
@@ -456,7 +457,7 @@ test('node’s own client: many streams of random sizes at once (seed 3)', async
       concurrentStreamsMax: 1_000,
       pingMinMs: 0,
       nowMs: () => 0,
-      soon: (fn) => setImmediate(fn),
+      after: nodeClock.after,
       closed: () => {},
       open: (stream, headers) => {
         const body: Buffer[] = [];

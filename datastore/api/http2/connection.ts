@@ -3,6 +3,7 @@
  * peers that reset, ping or split without end. It knows nothing of gRPC.
  */
 import type { Duplex } from 'node:stream';
+import type { Timer } from '../../host/host.ts';
 import { ConnectionError, ErrorCode, Flag, Frame, Setting, defaultFrameBytes, defaultWindowBytes, preface, windowBytesMax } from './constants.ts';
 import { FrameReader } from './frames.ts';
 import { Guard } from './guard.ts';
@@ -14,8 +15,8 @@ export interface ConnectionOptions {
   readonly concurrentStreamsMax: number;
   /** Monotonic. */
   readonly nowMs: () => number;
-  /** Calls a function in the next turn of the event loop. */
-  readonly soon: (fn: () => void) => void;
+  /** Calls a function once, after so many milliseconds. */
+  readonly after: (delayMs: number, fn: () => void) => Timer;
   /** A request's headers are complete. May answer at once. */
   readonly open: (stream: Stream, headers: Headers) => StreamHandler;
   /** Called once. `error`: why it ended, if the peer broke the protocol or the connection broke. */
@@ -93,7 +94,7 @@ export class Connection {
     this.socket = socket;
     this.#options = options;
     this.#streamsMax = Math.min(options.concurrentStreamsMax, streamsMax);
-    this.#output = new Output(socket, schedule, options.soon);
+    this.#output = new Output(socket, schedule, options.after);
     this.#guard = new Guard(options.nowMs, options.pingMinMs);
     const settings = [
       [Setting.MAX_CONCURRENT_STREAMS, this.#streamsMax],

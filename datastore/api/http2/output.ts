@@ -3,6 +3,7 @@
  * go by reference.
  */
 import type { Duplex } from 'node:stream';
+import type { Timer } from '../../host/host.ts';
 import { frameHeaderBytes } from './constants.ts';
 
 const slabBytes = 65_536;
@@ -10,29 +11,32 @@ const slabBytes = 65_536;
 const referenceBytes = 16_384;
 /** Unsent bytes in one turn after which they are written at once. */
 const flushBytes = 262_144;
+/** How long an answer to a PING waits for something to go with: about as long as a write to a disk takes. */
+const lingerMs = 1;
 
 export class Output {
   readonly #socket: Duplex;
   readonly #schedule: (output: Output) => void;
-  readonly #later: (fn: () => void) => void;
+  readonly #after: (delayMs: number, fn: () => void) => Timer;
   #slab: Buffer = Buffer.alloc(0);
   #start = 0;
   #end = 0;
   #chunks: Buffer[] = [];
   #bytes = 0;
   #scheduled = false;
-  #lingering = false;
+  /** Something waits that nobody waits for. */
+  #lingering: Timer | null = null;
   /** The socket wants no more before 'drain'. Control frames are written all the same. */
   full = false;
 
   /**
    * @param schedule calls `flush` later in this turn
-   * @param later calls a function in the next turn
+   * @param after calls a function once, after so many milliseconds
    */
-  constructor(socket: Duplex, schedule: (output: Output) => void, later: (fn: () => void) => void) {
+  constructor(socket: Duplex, schedule: (output: Output) => void, after: (delayMs: number, fn: () => void) => Timer) {
     this.#socket = socket;
     this.#schedule = schedule;
-    this.#later = later;
+    this.#after = after;
   }
 
   /** Bytes that have not left the process. */
@@ -41,19 +45,16 @@ export class Output {
   }
 
   /**
-   * A frame that nobody waits for: it goes with the next one that somebody does, or by itself two turns later. grpc-go sends a PING with nearly every
-   * request; answered at once, each would cost a system call before the request is as much as handed to the disk.
+   * A frame that nobody waits for: it goes with the next one that somebody does, or by itself a little later. grpc-go sends a PING with nearly every
+   * request; answered at once, each would cost a system call, and wake the client up, while its request is on the way to the disk.
    */
   lazyFrame(type: number, flags: number, stream: number, payload: Buffer): void {
     const scheduled = this.#scheduled;
     this.#scheduled = true;
     this.frame(type, flags, stream, payload);
     this.#scheduled = scheduled;
-    if (scheduled || this.#lingering) return;
-    this.#lingering = true;
-    this.#later(() => this.#later(() => {
-      if (this.#lingering) this.flush();
-    }));
+    if (scheduled || this.#lingering !== null) return;
+    this.#lingering = this.#after(lingerMs, () => this.flush());
   }
 
   frame(type: number, flags: number, stream: number, payload: Buffer): void {
@@ -93,7 +94,8 @@ export class Output {
   /** Writes everything to the socket. */
   flush(): void {
     this.#scheduled = false;
-    this.#lingering = false;
+    this.#lingering?.cancel();
+    this.#lingering = null;
     this.#seal();
     const chunks = this.#chunks;
     if (chunks.length === 0 || this.#socket.destroyed) return;

@@ -87,7 +87,7 @@ export class GrpcServer {
       concurrentStreamsMax,
       pingMinMs: keepaliveMinMs,
       nowMs: () => clock.monotonicMs(),
-      soon: (fn) => clock.soon(fn),
+      after: (delayMs, fn) => clock.after(delayMs, fn),
       open: (stream, headers) => this.#open(stream, headers, peer),
       closed: (error) => {
         keepalive.cancel();
