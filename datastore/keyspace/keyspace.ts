@@ -115,7 +115,8 @@ export class Keyspace implements RecordSink {
         else if (this.#append(entry, record, write, revision, 0)) visible = true;
         continue;
       }
-      const old = entry.record === null || contests.of(write.key) !== undefined ? null : rawHead(entry.record, entry.write!);
+      const alone = contests.of(write.key) === undefined;
+      const { record: oldRecord, write: oldWrite } = entry;
       const entrance = contests.enter(entry, record, write);
       if (entrance === 'late') continue;
       if (entrance === 'alone') {
@@ -124,7 +125,8 @@ export class Keyspace implements RecordSink {
           this.#correct(entry, record, write);
           continue;
         }
-        const replaced = entry.live !== null && write.valueLength >= 0 && again !== undefined && recorded !== revision && contests.merger.anotherObject(old, rawHead(record, write));
+        const replaced = alone && again !== undefined && oldRecord !== null && entry.live !== null && write.valueLength >= 0 && recorded !== revision
+          && contests.merger.anotherObject(rawHead(oldRecord, oldWrite!), rawHead(record, write));
         if (replaced) {
           // It was deleted and made anew elsewhere, and only the end of that came here.
           visible = true;

@@ -35,7 +35,8 @@ export function describe(before: DecodedObject, dots: Dots, after: DecodedObject
   return new Dots(dots.created, usual, exceptions);
 }
 
-class Changes {
+/** The dots of an object's fields as they become one write's. */
+export class Changes {
   readonly #dots: Map<string, Stamp>;
 
   constructor(dots: Map<string, Stamp>) {
@@ -50,7 +51,7 @@ class Changes {
     const schema = entrySchema(entrySchema(after.schema, 'metadata'), 'finalizers');
     if (a === undefined) {
       if (b !== undefined) this.#added({ path, tree: b, schema, place, unit: false });
-    } else if (b === undefined) this.#forget(path);
+    } else if (b === undefined) this.forget(path);
     else this.compare(path, a, b, schema, place);
   }
 
@@ -58,14 +59,12 @@ class Changes {
     if (before === after) return;
     const shape = shapeOf([before, after], schema, place);
     if (shape.kind === 'leaf') {
-      if (equal(before, after)) return;
-      this.#forget(path);
-      this.#dots.set(path, OWN);
+      if (!equal(before, after)) this.changed(path);
       return;
     }
     const parts = (tree: Tree): Map<string, Part> => (shape.kind === 'fields' ? partsOf(tree as Fields, path, schema, place) : elementsOf(tree as List, path, shape.list, place));
     const [old, now] = [parts(before), parts(after)];
-    for (const [name, part] of old) if (!now.has(name)) this.#forget(part.path);
+    for (const [name, part] of old) if (!now.has(name)) this.forget(part.path);
     for (const [name, part] of now) {
       const same = old.get(name);
       if (same === undefined) this.#added(part);
@@ -75,14 +74,25 @@ class Changes {
 
   #added({ path, tree, schema, place }: Part): void {
     const shape = shapeOf([tree], schema, place);
-    if (shape.kind !== 'elements') this.#dots.set(path, OWN);
+    if (shape.kind !== 'elements') this.appeared(path);
     if (shape.kind === 'leaf') return;
     const parts = shape.kind === 'fields' ? partsOf(tree as Fields, path, schema, place) : elementsOf(tree as List, path, shape.list, place);
     for (const part of parts.values()) this.#added(part);
   }
 
+  /** Something stands at a path where nothing was. */
+  appeared(path: string): void {
+    this.#dots.set(path, OWN);
+  }
+
+  /** What stands at a path is another now. */
+  changed(path: string): void {
+    this.forget(path);
+    this.appeared(path);
+  }
+
   /** Nothing of what was listed at or below a path is there any more. */
-  #forget(path: string): void {
+  forget(path: string): void {
     if (this.#dots.size === 0) return;
     this.#dots.delete(path);
     for (const other of this.#dots.keys()) if (other.startsWith(path) && other[path.length] === '/') this.#dots.delete(other);

@@ -16,7 +16,7 @@ import * as decoding from 'lib0/decoding';
 import * as encoding from 'lib0/encoding';
 import { incarnationOf, logId, slotOf } from '../stamp.ts';
 import type { Stamp } from '../stamp.ts';
-import { Dots, OLD } from './dots.ts';
+import { Dots, OLD, sameStamp } from './dots.ts';
 
 const VERSION = 1;
 const OWN_INDEX = 0;
@@ -32,7 +32,39 @@ export const OWN: Stamp = { lamport: Number.MAX_SAFE_INTEGER, log: -1 };
  * @throws Error if it is broken (the record has a CRC)
  */
 export function decodeInfo(bytes: Uint8Array, own: Stamp, tables: number): Dots | null {
+  return read(bytes, own, tables, null);
+}
+
+/** The same for a write over it: dots that are stable now are `OLD`, and what then is as usual is not listed. Their paths are not even looked at. */
+export function keptInfo(bytes: Uint8Array, own: Stamp, tables: number, stable: (stamp: Stamp) => boolean): Dots | null {
+  return read(bytes, own, tables, stable);
+}
+
+/** Only when the object was created. */
+export function createdInfo(bytes: Uint8Array, own: Stamp, tables: number): Stamp | null {
   const input = decoding.createDecoder(bytes);
+  const stamps = readStamps(input, own, tables);
+  return stamps === null ? null : stampOf(input, stamps);
+}
+
+function read(bytes: Uint8Array, own: Stamp, tables: number, stable: ((stamp: Stamp) => boolean) | null): Dots | null {
+  const input = decoding.createDecoder(bytes);
+  const stamps = readStamps(input, own, tables);
+  if (stamps === null) return null;
+  const created = stampOf(input, stamps);
+  if (stable !== null) for (let i = 0; i < stamps.length; i++) if (i !== OLD_INDEX && stable(stamps[i]!)) stamps[i] = OLD;
+  const usual = stampOf(input, stamps);
+  const exceptions = new Map<string, Stamp>();
+  for (let left = decoding.readVarUint(input); left > 0; left--) {
+    const path = decoding.readVarUint8Array(input);
+    const dot = stampOf(input, stamps);
+    if (stable === null || !sameStamp(dot, usual)) exceptions.set(Buffer.from(path.buffer, path.byteOffset, path.length).toString(), dot);
+  }
+  return new Dots(created, usual, exceptions);
+}
+
+/** By index. Null if it was made by other tables, or by a later version. */
+function readStamps(input: decoding.Decoder, own: Stamp, tables: number): Stamp[] | null {
   if (decoding.readUint8(input) !== VERSION || decoding.readUint32(input) !== tables) return null;
   const stamps: Stamp[] = [{ lamport: own.lamport, log: own.log }, OLD];
   for (let left = decoding.readVarUint(input); left > 0; left--) {
@@ -40,40 +72,25 @@ export function decodeInfo(bytes: Uint8Array, own: Stamp, tables: number): Dots 
     const log = logId(slot, decoding.readUint32(input));
     stamps.push({ lamport: decoding.readVarUint(input), log });
   }
-  const stamp = (): Stamp => {
-    const found = stamps[decoding.readVarUint(input)];
-    if (found === undefined) throw new Error('merge information names a stamp that it does not list');
-    return found;
-  };
-  const created = stamp();
-  const usual = stamp();
-  const exceptions = new Map<string, Stamp>();
-  for (let left = decoding.readVarUint(input); left > 0; left--) {
-    const path = decoding.readVarString(input);
-    exceptions.set(path, stamp());
-  }
-  return new Dots(created, usual, exceptions);
+  return stamps;
+}
+
+function stampOf(input: decoding.Decoder, stamps: readonly Stamp[]): Stamp {
+  const found = stamps[decoding.readVarUint(input)];
+  if (found === undefined) throw new Error('merge information names a stamp that it does not list');
+  return found;
 }
 
 export function encodeInfo({ created, usual, exceptions }: Dots, tables: number): Uint8Array {
   const listed: Stamp[] = [];
-  const numbers = new Map<string, number>();
   const indexOf = (dot: Stamp): number => {
     if (dot === OWN) return OWN_INDEX;
     if (dot.lamport === 0) return OLD_INDEX;
-    const name = `${dot.log}/${dot.lamport}`;
-    let index = numbers.get(name);
-    if (index === undefined) numbers.set(name, (index = LISTED + listed.push(dot) - 1));
-    return index;
+    const known = listed.findIndex((other) => sameStamp(other, dot));
+    return LISTED + (known >= 0 ? known : listed.push(dot) - 1);
   };
-  const body = encoding.createEncoder();
-  encoding.writeVarUint(body, indexOf(created));
-  encoding.writeVarUint(body, indexOf(usual));
-  encoding.writeVarUint(body, exceptions.size);
-  for (const [path, dot] of exceptions) {
-    encoding.writeVarString(body, path);
-    encoding.writeVarUint(body, indexOf(dot));
-  }
+  const [first, second] = [indexOf(created), indexOf(usual)];
+  for (const dot of exceptions.values()) indexOf(dot);
   const out = encoding.createEncoder();
   encoding.writeUint8(out, VERSION);
   encoding.writeUint32(out, tables);
@@ -83,6 +100,12 @@ export function encodeInfo({ created, usual, exceptions }: Dots, tables: number)
     encoding.writeUint32(out, incarnationOf(log));
     encoding.writeVarUint(out, lamport);
   }
-  encoding.writeUint8Array(out, encoding.toUint8Array(body));
+  encoding.writeVarUint(out, first);
+  encoding.writeVarUint(out, second);
+  encoding.writeVarUint(out, exceptions.size);
+  for (const [path, dot] of exceptions) {
+    encoding.writeVarString(out, path);
+    encoding.writeVarUint(out, indexOf(dot));
+  }
   return encoding.toUint8Array(out);
 }

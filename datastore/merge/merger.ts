@@ -7,11 +7,12 @@ import { describe, fresh } from './describe.ts';
 import { Dots, OLD, sameStamp } from './dots.ts';
 import { DELETED, evaluate, MERGED } from './heads.ts';
 import type { Head, Outcome } from './heads.ts';
-import { decodeInfo, encodeInfo } from './info.ts';
+import { createdInfo, decodeInfo, encodeInfo, keptInfo } from './info.ts';
 import { peekKind } from './peek.ts';
 import { Policies } from './policy/policy.ts';
 import { defaultPolicy } from './policy/table.ts';
 import type { Policy } from './policy/types.ts';
+import { Quick } from './quick.ts';
 import { schemaTable } from './schema/schema.ts';
 
 /** Goes into the hash of the tables: raise it whenever the same heads may come to other bytes. */
@@ -47,12 +48,14 @@ export class Merger {
   whole = false;
   readonly #prefix: string;
   readonly #policies: Policies;
+  readonly #quick: Quick;
   /** The hash's beginning, as it stands in records. */
   readonly #tables: number;
 
   constructor({ prefix, policy }: MergerOptions = defaultMerging) {
     this.#prefix = prefix;
     this.#policies = new Policies(policy);
+    this.#quick = new Quick(this.#policies);
     this.hash = createHash('sha256').update(JSON.stringify([RULES_VERSION, prefix, this.#policies.hash, schemaTable])).digest('hex').slice(0, 16);
     this.#tables = Number.parseInt(this.hash.slice(0, 8), 16);
   }
@@ -67,13 +70,24 @@ export class Merger {
    * @returns null if the value is no object
    */
   over(before: RawHead | null, value: Uint8Array, stable: (stamp: Stamp) => boolean): Uint8Array | null {
+    if (before === null || before.value === null) return peekKind(value) === '' && decode(value) === null ? null : encodeInfo(fresh, this.#tables);
+    const quick = this.#quick.describe(before.value, value, () => this.#kept(before, stable));
+    return quick === undefined ? this.#overSlowly(before, before.value, value, stable) : encodeInfo(quick, this.#tables);
+  }
+
+  #overSlowly(before: RawHead, old: Uint8Array, value: Uint8Array, stable: (stamp: Stamp) => boolean): Uint8Array | null {
     const name = peekKind(value);
-    if (before === null || before.value === null) return name === '' && decode(value) === null ? null : encodeInfo(fresh, this.#tables);
-    const dots = this.#dotsOf(before) ?? (stable(before.stamp) ? new Dots(before.stamp, OLD, new Map()) : new Dots(before.stamp, before.stamp, new Map()));
-    if (this.#policies.light(name)) return encodeInfo(peekKind(before.value) === name ? new Dots(dots.created, OLD, new Map()) : fresh, this.#tables);
-    const pair = decodePair(before.value, value, (object) => this.#policies.of(object).root);
+    const dots = this.#kept(before, stable);
+    if (this.#policies.light(name)) return encodeInfo(peekKind(old) === name ? new Dots(dots.created, OLD, new Map()) : fresh, this.#tables);
+    const pair = decodePair(old, value, (object) => this.#policies.of(object).root);
     if (pair === null) return decode(value) === null ? null : encodeInfo(fresh, this.#tables);
     return this.#describe(pair.before, dots, pair.after, stable);
+  }
+
+  /** What is to be kept of the dots of a version that is written over. */
+  #kept({ info, stamp }: RawHead, stable: (stamp: Stamp) => boolean): Dots {
+    const kept = info === null ? null : keptInfo(info, stamp, this.#tables, stable);
+    return kept ?? new Dots(stamp, stable(stamp) ? OLD : stamp, new Map());
   }
 
   /** The same over what several heads came to. */
@@ -97,8 +111,8 @@ export class Merger {
   /** Is `after` another object than `before`, of the same name? By where they were created, without decoding them. */
   anotherObject(before: RawHead | null, after: RawHead): boolean {
     if (before === null || before.value === null || after.value === null) return false;
-    const [a, b] = [this.#dotsOf(before), this.#dotsOf(after)];
-    return a !== null && b !== null && !sameStamp(a.created, b.created);
+    const [a, b] = [this.#createdOf(before), this.#createdOf(after)];
+    return a !== null && b !== null && !sameStamp(a, b);
   }
 
   /** Has the result another uid than what was shown before? */
@@ -121,6 +135,10 @@ export class Merger {
     const outcome = evaluate(seen, this.#policies);
     const value = outcome.from === DELETED ? null : outcome.from === MERGED ? encode(outcome.object!) : values[outcome.from]!;
     return { ...outcome, value };
+  }
+
+  #createdOf({ info, stamp }: RawHead): Stamp | null {
+    return info === null ? null : createdInfo(info, stamp, this.#tables);
   }
 
   #dotsOf({ info, stamp }: RawHead): Dots | null {

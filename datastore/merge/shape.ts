@@ -39,7 +39,8 @@ export function shapeOf(trees: readonly Tree[], schema: Schema, place: Place | u
   return list !== undefined && trees.every((tree) => keysOf(tree as List, list) !== undefined) ? { kind: 'elements', list } : LEAF;
 }
 
-function listTypeOf(schema: Schema, rule: FieldRule | undefined): ListType | undefined {
+/** What a list's elements are told apart by; undefined: it is one leaf. */
+export function listTypeOf(schema: Schema, rule: FieldRule | undefined): ListType | undefined {
   const items: Schema = schema.kind === 'list' ? schema.items : { kind: 'any' };
   if (rule === 'set') return { kind: 'list', items, list: 'set', keys: [] };
   if (isKeyed(rule)) return { kind: 'list', items, list: 'map', keys: rule.keys };
@@ -102,6 +103,18 @@ export function partsOf(tree: Fields, path: string, schema: Schema, place: Place
   return parts;
 }
 
+/** True: whatever stands at such a place, in protobuf, is one leaf. `shapeOf` may say so of other places, too, by what stands there. */
+export function isLeaf(schema: Schema, place: Place | undefined): boolean {
+  const rule = place?.rule;
+  if (leafRules.has(rule)) return true;
+  switch (schema.kind) {
+    case 'list': return listTypeOf(schema, rule) === undefined;
+    case 'struct':
+    case 'map': return schema.atomic && rule === undefined;
+    default: return true;
+  }
+}
+
 /** True: each of its fields is a part of its own, whatever the others are. */
 export function standsAlone(schema: Schema, place: Place | undefined): boolean {
   if (leafRules.has(place?.rule) || place?.rule === 'rest') return false;
@@ -113,8 +126,8 @@ export function standsAlone(schema: Schema, place: Place | undefined): boolean {
 }
 const alones = new WeakMap<StructType, boolean>();
 
-/** The name of the unit that a field belongs to. It is written in braces, which no field's name has. */
-function unitFor(name: string, schema: Schema, place: Place | undefined): string | undefined {
+/** The name of the unit that a field belongs to; undefined: it is by itself. It is written in braces, which no field's name has. */
+export function unitFor(name: string, schema: Schema, place: Place | undefined): string | undefined {
   const rule = placeBelow(place, name)?.rule;
   const named = unitNameOf(rule);
   if (named !== undefined) return `{${named}}`;

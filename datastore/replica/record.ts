@@ -195,9 +195,16 @@ function writeWrites<W extends Pick<Write, 'space' | 'key' | 'lease' | 'merged'>
 }
 
 /** The merge information of a write, as a view into its record; null if it has none. */
-export function infoOf(record: Pick<Record, 'bytes'>, { infoOffset }: RecordWrite): Uint8Array | null {
+export function infoOf({ bytes }: Pick<Record, 'bytes'>, { infoOffset }: RecordWrite): Uint8Array | null {
   if (infoOffset === undefined || infoOffset === 0) return null;
-  return new Reader(record.bytes, infoOffset, record.bytes.length).bytes();
+  // Without a Reader, for every write of an object comes here.
+  let at = infoOffset;
+  let length = 0;
+  for (let scale = 1; ; scale *= 128) {
+    const byte = bytes[at++]!;
+    length += (byte & 0x7f) * scale;
+    if (byte < 0x80) return bytes.subarray(at, at + length);
+  }
 }
 
 /** The author's revision of a record: written down if it counted by 1, otherwise derived from the stamp (DESIGN.md, Revisions). */

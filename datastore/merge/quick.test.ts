@@ -1,0 +1,92 @@
+import { describe as group, expect, test } from '@jest/globals';
+import { decode, encode } from './codec/codec.ts';
+import { isProtobuf } from './codec/protobuf.ts';
+import { describe } from './describe.ts';
+import { Dots, OLD } from './dots.ts';
+import { OWN } from './info.ts';
+import { Policies } from './policy/policy.ts';
+import { defaultPolicy } from './policy/table.ts';
+import { Quick } from './quick.ts';
+import { change } from './testing/changes.ts';
+import { corpus, testdata } from './testing/corpus.ts';
+import { changed, draws } from './testing/random.ts';
+import type { Fields, Tree } from './tree.ts';
+
+const SEED = 20251128;
+const policies = new Policies(defaultPolicy);
+const quick = new Quick(policies);
+const values = [...corpus().values(), ...testdata().map(({ protobuf }) => protobuf)].filter(isProtobuf);
+const stored = (name: string): Buffer => corpus().get(`protobuf ${name}`)!;
+
+const before = new Dots(OLD, { lamport: 7, log: 3 }, new Map([['metadata/labels', { lamport: 9, log: 4 }], ['spec', { lamport: 8, log: 4 }], ['spec/template/spec', { lamport: 6, log: 5 }]]));
+const listed = ({ created, usual, exceptions }: Dots): unknown[] => [created, usual, [...exceptions].sort(([a], [b]) => (a < b ? -1 : 1))];
+
+group('what has changed, found without decoding', () => {
+  test('is what decoding and comparing finds, whatever was changed in whatever kind', () => {
+    const draw = draws(SEED);
+    let [compared, passed] = [0, 0];
+    for (const value of values) {
+      const object = decode(value)!;
+      for (let round = 0; round < 6; round++) {
+        let tree: Tree = object.tree;
+        for (let n = 1 + draw(4); n > 0; n--) tree = changed(tree, draw) ?? tree;
+        const bytes = encode({ ...object, tree: tree as Fields });
+        // Both ways: what one takes away the other adds.
+        for (const [from, to] of [[value, bytes], [bytes, value]] as const) {
+          const [a, b] = [decode(from), decode(to)];
+          if (a === null || b === null) continue;
+          const kind = policies.of(b);
+          const found = quick.describe(from, to, () => before);
+          // Of light kinds nothing is looked at.
+          if (a.uid !== b.uid && kind.light !== true) expect(found).toBeUndefined();
+          if (found === undefined) {
+            if (a.uid === b.uid) passed++;
+            continue;
+          }
+          const expected = kind.light === true ? new Dots(before.created, OLD, new Map()) : describe(a, before, b, kind, () => false);
+          expect({ kind: b.kind, dots: listed(found) }).toEqual({ kind: b.kind, dots: listed(expected) });
+          compared++;
+        }
+      }
+    }
+    expect(compared).toBeGreaterThan(1_000);
+    // Those that have lost all their metadata, and had no uid before.
+    expect(passed).toBeLessThan(compared / 50);
+  });
+
+  test('an update as they are has exactly its own paths', () => {
+    const pod = stored('v1 Pod');
+    const found = quick.describe(pod, change(pod, { 'metadata/annotations/seen': 'now', 'metadata/generation': 7, 'status/podIP': '10.0.0.9' }), () => new Dots(OLD, OLD, new Map()))!;
+    // It had no annotations.
+    expect([...found.exceptions]).toEqual([['metadata/generation', OWN], ['metadata/annotations', OWN], ['metadata/annotations/seen', OWN], ['status/{rest}', OWN]]);
+  });
+
+  test('the same bytes change nothing', () => {
+    const pod = stored('v1 Pod');
+    expect(quick.describe(pod, pod, () => before)!.exceptions).toEqual(before.exceptions);
+  });
+});
+
+group('what takes the long way', () => {
+  const pod = stored('v1 Pod');
+  test.each<[string, Uint8Array, Uint8Array]>([
+    ['JSON', Buffer.from('{"kind":"Pod","apiVersion":"v1"}'), Buffer.from('{"kind":"Pod","apiVersion":"v1","metadata":{}}')],
+    ['another kind', pod, stored('v1 Node')],
+    ['another uid', pod, change(pod, { 'metadata/uid': '00000000-0000-0000-0000-000000000000' })],
+    ['what is cut off', pod, pod.subarray(0, pod.length - 5)],
+    ['a length that is not true', pod, Buffer.concat([pod, Buffer.from('x')])],
+    ['nothing', pod, new Uint8Array()],
+    ['a kind that there is not', Buffer.from('k8s\0\x0a\x09\x0a\x02v1\x12\x03Nix\x12\x00\x1a\x00\x22\x00'), Buffer.from('k8s\0\x0a\x09\x0a\x02v1\x12\x03Nix\x12\x00\x1a\x00\x22\x00')],
+  ])('%s', (_name, from, to) => {
+    expect(quick.describe(from, to, () => before)).toBeUndefined();
+  });
+
+  test('bytes inside that are no message, and fields out of order', () => {
+    const at = pod.indexOf(decode(pod)!.uid) - 2;
+    const odd = Buffer.from(pod);
+    odd[at] = 0x0b; // a wire type that there is not
+    expect(quick.describe(pod, odd, () => before)).toBeUndefined();
+    odd[at] = 0x0a; // the number of a field that was before
+    expect(quick.describe(pod, odd, () => before)).toBeUndefined();
+  });
+});

@@ -1,0 +1,211 @@
+/**
+ * What a write has changed in an object in protobuf: both versions are gone through side by side, and only what differs is looked into. Every update of an object
+ * comes this way, and nearly none of them will ever conflict; so it allocates little, and decodes next to nothing.
+ *
+ * It comes to the same as decoding both and comparing them (describe.ts). Of bytes that Kubernetes does not write (`Unusual`) nothing is told.
+ */
+import { Malformed } from './codec/errors.ts';
+import { readStruct } from './codec/protobuf.ts';
+import type { Changes } from './describe.ts';
+import { below, element } from './dots.ts';
+import type { FieldNode, StructNode } from './nodes.ts';
+import { elementKey, EMPTY } from './tree.ts';
+import type { Fields, Tree } from './tree.ts';
+
+/** It takes the long way: fields out of order, or another uid. */
+export class Unusual extends Error {}
+
+const END = Number.MAX_SAFE_INTEGER;
+/** Up to here a loop is faster than a call of native code. */
+const SHORT_BYTES = 24;
+
+/** Goes through a message, a field with all its occurrences at a time. */
+class Cursor {
+  readonly data: Uint8Array;
+  /** Of the field; END behind the last. */
+  number = 0;
+  /** Where it begins, tag included, and ends. */
+  from = 0;
+  to: number;
+  /** How often it occurs. */
+  count = 0;
+  /** Where the content of its last occurrence begins. */
+  content = 0;
+  readonly #end: number;
+  #at = 0;
+
+  constructor(data: Uint8Array, from: number, to: number) {
+    this.data = data;
+    this.to = from;
+    this.#end = to;
+  }
+
+  next(): void {
+    const before = this.number;
+    this.from = this.#at = this.to;
+    if (this.from >= this.#end) {
+      this.number = END;
+      return;
+    }
+    const tag = this.#varint();
+    this.number = Math.floor(tag / 8);
+    if (this.number <= before) throw new Unusual();
+    this.count = 0;
+    for (;;) {
+      this.#pass(tag % 8);
+      this.count++;
+      this.to = this.#at;
+      if (this.#at >= this.#end || this.#varint() !== tag) return;
+    }
+  }
+
+  /** Where the occurrences of a field of messages begin and end, their tags not included, one after the other: in pairs. */
+  parts(): number[] {
+    const found: number[] = [];
+    for (this.#at = this.from; this.#at < this.to; ) {
+      const tag = this.#varint();
+      this.#pass(tag % 8);
+      found.push(this.content, this.#at);
+    }
+    return found;
+  }
+
+  bytes(): Uint8Array {
+    return this.data.subarray(this.from, this.to);
+  }
+
+  #pass(wireType: number): void {
+    let length = 0;
+    if (wireType === 2) length = this.#varint();
+    else if (wireType === 0) this.#varintOfAnySize();
+    else if (wireType === 1) length = 8;
+    else if (wireType === 5) length = 4;
+    else throw new Malformed(`wire type ${wireType}`);
+    this.content = this.#at;
+    this.#at += length;
+    if (this.#at > this.#end) throw new Malformed('cut off');
+  }
+
+  /** A tag or a length: small. */
+  #varint(): number {
+    const { data } = this;
+    let value = 0;
+    let scale = 1;
+    for (let i = 0; i < 7; i++) {
+      const byte = data[this.#at++];
+      if (byte === undefined) throw new Malformed('cut off');
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+      scale *= 128;
+    }
+    throw new Malformed('a tag or length too large');
+  }
+
+  #varintOfAnySize(): void {
+    for (let i = 0; i < 10; i++) if ((this.data[this.#at++] ?? 0) < 0x80) return;
+    throw new Malformed('a varint of more than 10 bytes');
+  }
+}
+
+function same(a: Uint8Array, aFrom: number, aTo: number, b: Uint8Array, bFrom: number, bTo: number): boolean {
+  const length = aTo - aFrom;
+  if (length !== bTo - bFrom) return false;
+  if (length > SHORT_BYTES) return Buffer.prototype.compare.call(a, b, bFrom, bTo, aFrom, aTo) === 0;
+  for (let i = 0; i < length; i++) if (a[aFrom + i] !== b[bFrom + i]) return false;
+  return true;
+}
+
+const sameRun = (x: Cursor, y: Cursor): boolean => same(x.data, x.from, x.to, y.data, y.from, y.to);
+
+/** Fields that are one thing together. */
+interface Unit {
+  was: boolean;
+  is: boolean;
+  differs: boolean;
+}
+
+export class Walk {
+  readonly #changes: Changes;
+
+  constructor(changes: Changes) {
+    this.#changes = changes;
+  }
+
+  /** Compares two messages. Throws Malformed, Unusual. */
+  struct(path: string, a: Uint8Array, aFrom: number, aTo: number, b: Uint8Array, bFrom: number, bTo: number, node: StructNode): void {
+    if (!node.plain) {
+      if (node.whole) throw new Unusual();
+      this.#changes.compare(path, readStruct(a.subarray(aFrom, aTo), node.schema), readStruct(b.subarray(bFrom, bTo), node.schema), node.schema, node.place);
+      return;
+    }
+    const [x, y] = [new Cursor(a, aFrom, aTo), new Cursor(b, bFrom, bTo)];
+    x.next();
+    y.next();
+    let units: Map<string, Unit> | null = null;
+    while (x.number !== END || y.number !== END) {
+      const [old, now] = [x.number <= y.number, y.number <= x.number];
+      const field = node.field(Math.min(x.number, y.number));
+      if (field !== null) {
+        const differs = !old || !now || !sameRun(x, y);
+        if (field.unit !== undefined) {
+          let unit = (units ??= new Map<string, Unit>()).get(field.unit);
+          if (unit === undefined) units.set(field.unit, (unit = { was: false, is: false, differs: false }));
+          unit.was ||= old;
+          unit.is ||= now;
+          unit.differs ||= differs;
+        } else if (differs) this.#field(path, old ? x : null, now ? y : null, field, node);
+      }
+      if (old) x.next();
+      if (now) y.next();
+    }
+    if (units !== null) for (const [name, { was, is, differs }] of units) if (differs) this.#leaf(below(path, name), was, is);
+  }
+
+  #field(path: string, x: Cursor | null, y: Cursor | null, field: FieldNode, node: StructNode): void {
+    if (field.isUid || (field.hasUid && (x === null || y === null))) throw new Unusual();
+    const at = below(path, field.name);
+    if (field.leaf || y === null) return this.#leaf(at, x !== null, y !== null);
+    if (x !== null && field.node !== null && x.count === 1 && y.count === 1) return this.struct(at, x.data, x.content, x.to, y.data, y.content, y.to, field.node);
+    if (x !== null && field.separable) return this.#entries(at, x, y, field, node);
+    if (x !== null && field.items !== null && x.count === y.count && this.#items(at, x, y, field)) return;
+    this.#changes.compare(path, x === null ? EMPTY : readStruct(x.bytes(), node.schema), readStruct(y.bytes(), node.schema), node.schema, node.place);
+  }
+
+  #leaf(path: string, was: boolean, is: boolean): void {
+    if (!is) this.#changes.forget(path);
+    else if (was) this.#changes.changed(path);
+    else this.#changes.appeared(path);
+  }
+
+  /** A map: entries that are in both at the same place are left out. */
+  #entries(path: string, x: Cursor, y: Cursor, field: FieldNode, node: StructNode): void {
+    const [xs, ys] = [x.parts(), y.parts()];
+    const trimmed = (): number => {
+      let i = 0;
+      while (i < xs.length && i < ys.length && same(x.data, xs[i]!, xs[i + 1]!, y.data, ys[i]!, ys[i + 1]!)) i += 2;
+      return i;
+    };
+    const first = trimmed();
+    const rest = (cursor: Cursor, parts: readonly number[]): Tree => {
+      // With the tag and length of the first.
+      const from = first === 0 ? cursor.from : parts[first - 1]!;
+      return readStruct(cursor.data.subarray(from, cursor.to), node.schema).entries.get(field.name) ?? EMPTY;
+    };
+    this.#changes.compare(path, rest(x, xs), rest(y, ys), field.schema, field.place);
+  }
+
+  /** A list whose elements have keys: those that are the same are left out. @returns false, and nothing is told, unless the same keys stand in the same order */
+  #items(path: string, x: Cursor, y: Cursor, { items, list, itemPlace }: FieldNode): boolean {
+    const [xs, ys] = [x.parts(), y.parts()];
+    const pairs: { key: string; old: Fields; now: Fields }[] = [];
+    for (let i = 0; i < xs.length; i += 2) {
+      if (same(x.data, xs[i]!, xs[i + 1]!, y.data, ys[i]!, ys[i + 1]!)) continue;
+      const [old, now] = [readStruct(x.data.subarray(xs[i], xs[i + 1]), items!), readStruct(y.data.subarray(ys[i], ys[i + 1]), items!)];
+      const key = elementKey(list!, old);
+      if (key === undefined || key !== elementKey(list!, now)) return false;
+      pairs.push({ key, old, now });
+    }
+    for (const { key, old, now } of pairs) this.#changes.compare(element(path, key), old, now, items!, itemPlace);
+    return true;
+  }
+}
