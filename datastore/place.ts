@@ -19,6 +19,7 @@ import { limits } from './limits.ts';
 import type { JoinAnswer } from './membership/codec.ts';
 import { encodeConfiguration } from './membership/codec.ts';
 import { evicting, isRemoved, joining, voters } from './membership/configuration.ts';
+import { ForgottenDeletionError } from './replica/assert.ts';
 import { incarnationOf, logName } from './replica/types.ts';
 import type { LogId } from './replica/types.ts';
 import { covers } from './replica/vector.ts';
@@ -57,6 +58,17 @@ export class StaleDataError extends Error {
     this.dataDir = dataDir;
     this.members = members;
   }
+}
+
+const otherURLs = ({ configuration, self }: Store['membership']): string[] => configuration.members.filter((m) => m.id !== self).flatMap((m) => m.peerURLs);
+
+/**
+ * What ends the process, as the program acts on it. A deletion that this disk has not seen, and that everybody else has forgotten, is the last sign that a disk is
+ * an old copy, where nobody is left that could tell: not before it has been met half-way. The journal has nothing of it.
+ */
+export function endedBy(error: unknown, store: Pick<Store, 'membership'>, dataDir: string): unknown {
+  if (!(error instanceof ForgottenDeletionError)) return error;
+  return new StaleDataError(dataDir, 'it is an old copy: the cluster has forgotten deletions that it does not know', otherURLs(store.membership));
 }
 
 /** It was removed on purpose: it must not come back by itself. */
@@ -281,7 +293,7 @@ export class Place implements MembershipPort {
   }
 
   async #ask(): Promise<void> {
-    const known = this.#otherURLs().map((url): Candidate => ({ url, address: null }));
+    const known = otherURLs(this.#store.membership).map((url): Candidate => ({ url, address: null }));
     for (const whom of [...known, ...await this.#options.seeds()]) {
       const answer = await this.#options.ask(whom);
       if (this.#ended) return;
@@ -296,13 +308,8 @@ export class Place implements MembershipPort {
     }
   }
 
-  #otherURLs(): string[] {
-    const { configuration, self } = this.#store.membership;
-    return configuration.members.filter((m) => m.id !== self).flatMap((m) => m.peerURLs);
-  }
-
   #endStale(why: string): void {
-    this.#end(new StaleDataError(this.#options.dataDir, why, this.#otherURLs()));
+    this.#end(new StaleDataError(this.#options.dataDir, why, otherURLs(this.#store.membership)));
   }
 
   #end(error: Error): void {

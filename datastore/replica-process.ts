@@ -24,6 +24,7 @@ import { identify, idOf } from './identity.ts';
 import { startReplication } from './replication.ts';
 import type { Replication } from './replication.ts';
 import { ServingState } from './serving.ts';
+import { endedBy } from './place.ts';
 import { openStore } from './store/store.ts';
 import type { Store } from './store/store.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
@@ -93,7 +94,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
 
   let replication: Replication | undefined;
   const acks = new WriteAcks(host.clock, settings.writeAcks);
-  const store = await openStore(host, {
+  const store: Store = await openStore(host, {
     dataDir: settings.dataDir,
     identify: identify(settings, host, log, discovery),
     token: settings.initialClusterToken,
@@ -108,7 +109,7 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
     ...(settings.writeAcks > 1 ? { acknowledged: (clock: number) => acks.wait(clock) } : {}),
     journalObserver: telemetry.journal,
     peerReachable: (slot) => replication?.reachable(slot) ?? false,
-    onFatal,
+    onFatal: (error) => onFatal(endedBy(error, store, settings.dataDir)),
   }, log, nodeWorkers);
 
   telemetry.identify({
@@ -200,7 +201,8 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
         serving.stop();
         await api.drain(DRAIN_MS);
         acks.stop();
-        await peers.flushed(settings.flushTimeout_ms, () => peers.lacking().every((name) => !peers.peers().some((peer) => peer.name === name && peer.connected)));
+        // A journal that takes nothing more has nothing to wait for.
+        await peers.flushed(settings.flushTimeout_ms, () => peers.lacking().every((name) => !peers.peers().some((peer) => peer.name === name && peer.connected))).catch(() => undefined);
         await Promise.race([offered, new Promise<void>((resolve) => host.clock.after(limits.membership_look_ms * 2, resolve))]);
         await close();
       },

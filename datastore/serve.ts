@@ -9,6 +9,7 @@ import type { Logger } from './host/log.ts';
 import { nodeClock } from './host/node-clock.ts';
 import { nodeDisk } from './host/node-disk.ts';
 import { jsonLog } from './host/node-log.ts';
+import { ForgottenDeletionError } from './replica/assert.ts';
 import { startReplica } from './replica-process.ts';
 import type { RunningReplica } from './replica-process.ts';
 import type { Settings } from './config/settings.ts';
@@ -108,7 +109,9 @@ async function live(settings: Settings, log: Logger, signalled: Promise<void>, o
     return null;
   } catch (error) {
     if (!(error instanceof StaleDataError) || replica === undefined) throw error;
-    await replica.stop();
+    await replica.stop().catch((broken: unknown) => {
+      if (!(broken instanceof ForgottenDeletionError)) throw broken;
+    });
     return error;
   }
 }

@@ -1,4 +1,4 @@
-import { assert } from '../replica/assert.ts';
+import { assert, ForgottenDeletionError } from '../replica/assert.ts';
 import type { Record, RecordWrite } from '../replica/types.ts';
 import { compareStamps, inContext } from '../replica/types.ts';
 import { lastWriter } from './conflict.ts';
@@ -65,12 +65,13 @@ export function moveHead(head: Head, from: Record, to: Record, write: RecordWrit
 /**
  * A write of the key is gone from a document. If it was the current one it can only be a tombstone that nothing in any document
  * needs any more; then the key has no head.
+ * @throws ForgottenDeletionError
  */
 export function dropFromHead(head: Head, record: Record, write: RecordWrite): void {
   assert(head.phys > 0, 'more writes dropped than integrated');
   head.phys--;
   if (head.record !== record) return;
-  assert(write.valueLength < 0, 'a live value was dropped from its document');
+  if (write.valueLength >= 0) throw new ForgottenDeletionError();
   record.live--;
   head.record = null;
   head.write = null;

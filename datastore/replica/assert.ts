@@ -6,6 +6,17 @@ export class InvariantError extends Error {
   }
 }
 
+/**
+ * The owner of a log has dropped a value that lives here, and nothing here is later: a deletion that this disk has not seen has been forgotten by everybody else.
+ * That happens to an old copy of a disk, or a second one with its logs, that nobody could tell from the original.
+ */
+export class ForgottenDeletionError extends InvariantError {
+  constructor() {
+    super('a live value was dropped from its document');
+    this.name = 'ForgottenDeletionError';
+  }
+}
+
 export function assert(holds: boolean, what: string): asserts holds {
   if (!holds) throw new InvariantError(what);
 }

@@ -279,15 +279,22 @@ export class Store {
   }
 
   /** Everything decided is durable afterwards, and the folder is free for another process. */
+  /** Gives the folder back, also if the replica is broken: then it rejects with what broke it. */
   async close(): Promise<void> {
     this.#compaction.stop();
     this.#mergeRecords.stop();
     this.membership.stop();
     this.watch.closeAll();
-    await this.leases.close();
-    await this.replica.stop();
-    this.#machine.close();
-    await this.#journal.close();
+    try {
+      try {
+        await this.leases.close();
+      } finally {
+        await this.replica.stop();
+      }
+    } finally {
+      this.#machine.close();
+      await this.#journal.close();
+    }
   }
 
   async #serveable(): Promise<void> {

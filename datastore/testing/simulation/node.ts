@@ -6,7 +6,8 @@ import type { Disk, Host, Network } from '../../host/host.ts';
 import type { Fields, Logger } from '../../host/log.ts';
 import type { Settings } from '../../config/settings.ts';
 import { hasAside, setAside } from '../../aside.ts';
-import { RemovedError, StaleDataError } from '../../place.ts';
+import { endedBy, RemovedError, StaleDataError } from '../../place.ts';
+import { ForgottenDeletionError } from '../../replica/assert.ts';
 import type { LogId, Write } from '../../replica/types.ts';
 import { slotOf, Space } from '../../replica/types.ts';
 import type { Store } from '../../store/store.ts';
@@ -74,6 +75,8 @@ export class SimNode {
   #shared: ReadonlySet<LogId> | null = null;
   /** What the next start finds. */
   #diskIs: 'same' | 'older' | 'copied' = 'same';
+  /** The disk, or one that it is a copy of, was put back from an older copy. */
+  #restored = false;
   /** The program has begun to set its disk aside. */
   settingAside = false;
   #lives = 0;
@@ -142,6 +145,7 @@ export class SimNode {
     this.#gone();
     this.disk = new MemoryDisk(this.#diskOptions());
     this.#joining = true;
+    this.#restored = false;
     this.settingAside = false;
   }
 
@@ -168,6 +172,7 @@ export class SimNode {
     for (const log of aside) this.asideLogs.add(log);
     this.disk = disk.copy(this.#diskOptions());
     this.#diskIs = 'older';
+    this.#restored = true;
     this.settingAside = false;
     this.#forgotten();
   }
@@ -278,8 +283,12 @@ export class SimNode {
   }
 
   /** The program would end. Errors of the disk are expected, and that the cluster has gone on without it; anything else is a bug. */
-  failed(process: Process, error: unknown): void {
+  failed(process: Process, what: unknown): void {
     if (this.process !== process || process.dead) return;
+    // Of any other disk it is a bug.
+    const copied = what instanceof ForgottenDeletionError && (this.isClone || this.#restored);
+    if (copied) this.#world.figures.add('event old copy noticed late');
+    const error = copied ? endedBy(what, process.store!, DATA) : what;
     const { trace, clock, figures } = this.#world;
     const code = (error as { code?: unknown }).code;
     const ends = (): void => {
@@ -298,6 +307,7 @@ export class SimNode {
       trace.say(this.host, `sets its disk aside: ${error.message}`);
       figures.add('event disk set aside');
       this.settingAside = true;
+      this.#restored = false;
       ends();
       clock.after(1, () => {
         if (this.process !== process) return;
