@@ -79,8 +79,6 @@ export const limits = {
   lease_checkpoint_per_ms: 2,
   /** … and, if only time has passed, when it is this share of the shortest TTL. */
   lease_checkpoint_share: 0.05,
-  /** Before what a peer has brought is integrated, everything decided must be durable: for so long at a time new writes wait for that. */
-  unit_quiet_ms: 500,
   /** How long one slice of background work may hold the event loop. */
   slice_ms: 5,
 

@@ -242,6 +242,20 @@ export class LogDoc {
     for (const client of decoded.ds.clients.keys()) if (client !== this.client) fail('deletes of another client');
   }
 
+  /** How many structs that stand here an update of this log deletes, about: what it takes besides its size. Stops counting at `max`. */
+  wouldDelete({ update }: LogUpdate, max: number): number {
+    const structs = this.#doc.store.clients.get(this.client) ?? [];
+    let count = 0;
+    for (const { clock, len } of Y.decodeUpdate(update).ds.clients.get(this.client) ?? []) {
+      if (clock >= this.clock) continue;
+      for (let i = Y.findIndexSS(structs, clock); i < structs.length && structs[i]!.id.clock < clock + len; i++) {
+        if (!structs[i]!.deleted) count += structs[i]!.length;
+        if (count >= max) return count;
+      }
+    }
+    return count;
+  }
+
   /** Everything that a document with this clock lacks, deletions included. */
   updateSince(clock: number): LogUpdate {
     const update = clock === 0 ? Y.encodeStateAsUpdate(this.#doc) : Y.encodeStateAsUpdate(this.#doc, Y.encodeStateVector(new Map([[this.client, clock]])));

@@ -36,6 +36,7 @@ export class Pipeline {
   readonly #clock: Clock;
   readonly #prepare: () => Group | null;
   readonly #onFatal: (error: unknown) => void;
+  readonly #onFull: () => void;
   #journal: Journal | null = null;
   #next: Waiters | null = null;
   #writing: Waiters | null = null;
@@ -45,11 +46,12 @@ export class Pipeline {
   #failed: unknown = null;
   #stopped = false;
 
-  /** `prepare` makes a group of all that waits (null: nothing does). */
-  constructor(clock: Clock, prepare: () => Group | null, onFatal: (error: unknown) => void) {
+  /** `prepare` makes a group of all that waits (null: nothing does). `onFull`: a write found no room. */
+  constructor(clock: Clock, prepare: () => Group | null, onFatal: (error: unknown) => void, onFull: () => void = () => {}) {
     this.#clock = clock;
     this.#prepare = prepare;
     this.#onFatal = onFatal;
+    this.#onFull = onFull;
   }
 
   start(journal: Journal): void {
@@ -147,6 +149,7 @@ export class Pipeline {
       (error: unknown) => {
         if (!(error instanceof DiskFullError)) return this.#fail(error);
         this.#full = true;
+        this.#onFull();
         this.#retry = this.#clock.after(RETRY_MS, () => this.#write(group));
       },
     );

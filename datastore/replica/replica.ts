@@ -114,7 +114,7 @@ export class Replica {
     this.#clock = clock;
     this.#sink = sink;
     if (onFrame !== undefined) this.onFrame(({ bytes }) => onFrame(bytes));
-    this.#pipeline = new Pipeline(clock, () => this.#prepare(), onFatal ?? (() => {}));
+    this.#pipeline = new Pipeline(clock, () => this.#prepare(), onFatal ?? (() => {}), () => this.#units.full());
     const { logs } = this.#applied;
     this.#writer = new RecordWriter(logs.retired);
     this.#stability = new Stability({ own: () => this.log, durable: () => this.#durable, covers: (held) => logs.covers(held, this.#durable.vector), retired: logs.retired });
@@ -127,6 +127,7 @@ export class Replica {
       submit: (entry) => this.#submit(entry),
       flushed: () => this.flushed(),
       busy: () => this.#queue.records > 0 || !this.#pipeline.idle,
+      full: () => this.#pipeline.full,
       begins: () => void (this.#before = this.#mark()),
       ended: () => void (this.#before = null),
       mended: (log) => {
@@ -134,7 +135,7 @@ export class Replica {
         for (const fn of this.#news) fn();
       },
       broken: (error) => this.#pipeline.break(error),
-    });
+    }, shape);
     this.#exchange = new Exchange(this.#applied, this.#stability, this.#units, this.#heir, {
       clock,
       own: () => this.#ownLog(),

@@ -1,20 +1,29 @@
 /**
  * How a unit (unit.ts) gets in: its pieces are looked into, put on stable storage, and then become part of the state in steps, between which
  * other work goes on. Units are taken one after the other. What this replica retires by itself is a unit, too.
+ *
+ * Client writes wait for the steps, and before them until what was decided is durable. A unit that is small does not need that: it is taken as a frame is,
+ * at once. Among replicas that are written to without a pause nearly every comparison brings one: what was on its way meanwhile.
  */
-import type { Clock, Timer } from '../host/host.ts';
+import type { Clock } from '../host/host.ts';
 import { limits } from '../limits.ts';
 import type { Applied } from './applied.ts';
 import type { Entry } from './entry.ts';
+import { FrameKind } from './frame.ts';
 import type { Frame } from './frame.ts';
 import type { LogUpdate } from './log-doc.ts';
 import type { Retirement } from './retirements.ts';
+import type { Shape } from './segment.ts';
 import type { LogId, RecordSink } from './types.ts';
 import { integrateUnit } from './unit.ts';
 import type { Unit } from './unit.ts';
 
 /** A journal entry of a unit has about so many bytes. */
 const STAGE_BYTES = 1_048_576;
+/** A unit is small that has at most this part of a segment's bytes, and deletes at most as many records as a segment has. */
+const SMALL = 1 / 16;
+/** New writes wait for so many journal writes in a row; then they have a turn. What was decided is durable after two, unless others than clients go on writing. */
+const QUIET_ROUNDS = 3;
 
 /** A unit that is being integrated, step by step. */
 interface Flip {
@@ -38,6 +47,8 @@ export interface UnitPorts {
   flushed(): Promise<void>;
   /** Own records wait for their document, or anything for stable storage. */
   busy(): boolean;
+  /** The disk is full: what was decided may wait for long, and whoever wants to write is to be told of that. */
+  full(): boolean;
   /** The steps begin: from now on nothing of what is applied shows, until `ended`. */
   begins(): void;
   ended(): void;
@@ -51,13 +62,15 @@ export class UnitIntake {
   readonly #applied: Applied;
   readonly #ports: UnitPorts;
   #flip: Flip | null = null;
-  /** A unit waits for everything decided to be durable; its end, or that of the time it may hold others up. */
-  #quiet: { readonly promise: Promise<void>; readonly resolve: () => void; readonly timer: Timer } | null = null;
+  /** A unit waits for everything decided to be durable; its end. */
+  #quiet: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
   #last: Promise<unknown> = Promise.resolve();
+  readonly #shape: Shape;
 
-  constructor(applied: Applied, ports: UnitPorts) {
+  constructor(applied: Applied, ports: UnitPorts, shape: Shape) {
     this.#applied = applied;
     this.#ports = ports;
+    this.#shape = shape;
   }
 
   /** Half a unit is in the documents. */
@@ -89,7 +102,7 @@ export class UnitIntake {
       // Parts of a unit that a crash has ended may be in the journal: they do not belong to this one.
       await this.#ports.submit({ kind: 'part', first: true, updates: [] });
       try {
-        while (this.#ports.busy()) await this.#hush();
+        await this.#quieten();
         const retired = which();
         if (retired.size > 0) await this.#begin({ updates: [], retired, replaced: new Set() });
       } finally {
@@ -126,6 +139,10 @@ export class UnitIntake {
     const admitted = admit(frame);
     if (typeof admitted === 'string') return admitted;
     if (admitted.updates.length + admitted.retired.size === 0) return 'known';
+    if (frame.kind !== FrameKind.repair && this.#isSmall(admitted)) {
+      await this.#ports.submit({ kind: 'commit', updates: admitted.updates, revisions: this.#applied.absorb(admitted.updates) });
+      return 'applied';
+    }
     await this.#apply(admitted);
     const mending = mend(frame);
     if (mending !== null) await this.#apply(mending);
@@ -133,13 +150,13 @@ export class UnitIntake {
   }
 
   async #apply(admitted: CheckedUnit): Promise<void> {
-    const { flushed, busy } = this.#ports;
+    const { flushed } = this.#ports;
     const pause = slices(this.#ports.clock);
     for (const check of admitted.checks) for (const _ of check) await pause();
     await this.#stage(admitted.updates);
     // Own records that are decided must be in their document, and durable, before anything of the unit: they have not seen it.
     try {
-      while (busy()) await this.#hush();
+      await this.#quieten();
       const { docs } = this.#applied.logs;
       const end = (of: LogId): number => admitted.updates.reduce((clock, { log, toClock }) => (log === of ? Math.max(clock, toClock) : clock), 0);
       // The owner has written more meanwhile: another time.
@@ -168,23 +185,40 @@ export class UnitIntake {
     }
   }
 
-  /**
-   * Resolves when what has been decided so far is durable. Where writes never pause there is always something more, so until `#loud` new ones wait; but only
-   * for a time: on a full disk this may take long, and whoever wants to write is to be told of that.
-   */
-  #hush(): Promise<void> {
-    if (this.#quiet === null) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#quiet = { promise, resolve, timer: this.#ports.clock.after(limits.unit_quiet_ms, () => this.#loud()) };
-    }
-    return this.#ports.flushed();
+  /** Does it take no longer than a frame? */
+  #isSmall({ updates, retired, replaced }: CheckedUnit): boolean {
+    if (retired.size + replaced.size > 0) return false;
+    const { segmentBytes, segmentRecords } = this.#shape;
+    let bytes = 0;
+    for (const { update } of updates) bytes += update.length;
+    if (bytes > segmentBytes * SMALL) return false;
+    let deleted = 0;
+    for (const update of updates) deleted += this.#applied.logs.docs.get(update.log)?.wouldDelete(update, segmentRecords) ?? 0;
+    return deleted < segmentRecords;
   }
 
+  /**
+   * Resolves when nothing is left that was decided and is not durable. Where writes never pause there is always something more, so until `#loud` new ones
+   * wait: for as long as it takes to write what had been decided, never for what the disk has no room for.
+   */
+  async #quieten(): Promise<void> {
+    for (let round = 1; this.#ports.busy(); round++) {
+      if (round % (QUIET_ROUNDS + 1) === 0 || this.#ports.full()) this.#loud();
+      else this.#quiet ??= Promise.withResolvers<void>();
+      await this.#ports.flushed();
+    }
+  }
+
+  /** Those who wait only for what was decided before the unit go on. */
   #loud(): void {
     const quiet = this.#quiet;
     this.#quiet = null;
-    quiet?.timer.cancel();
     quiet?.resolve();
+  }
+
+  /** The disk has turned out to be full: nobody waits for it unknowingly. */
+  full(): void {
+    this.#loud();
   }
 
   /** Resolves when the unit has been integrated; it is not durable then. */

@@ -15,14 +15,14 @@ const del = (key: string): Write => ({ space: 0, key, value: null, lease: 0n });
 
 interface Made { replica: Replica; sink: LwwSink; clock: ManualClock; journal: MemoryJournal; failures: unknown[] }
 
-function make(slot: number, entries: readonly Uint8Array[] = []): Made {
+function make(slot: number, entries: readonly Uint8Array[] = [], segmentBytes = shape.segmentBytes): Made {
   const clock = new ManualClock();
   clock.lookMs = 2;
   const sink = new LwwSink(true);
   const journal = new MemoryJournal();
   journal.durable.push(...entries);
   const failures: unknown[] = [];
-  const replica = new Replica({ clock, sink, shape, onFatal: (error) => failures.push(error) });
+  const replica = new Replica({ clock, sink, shape: { ...shape, segmentBytes }, onFatal: (error) => failures.push(error) });
   replica.onNote('other', () => {});
   for (const entry of entries) replica.applyEntry(entry);
   if (!replica.initialised) void replica.initialise({ slot, incarnation: 500 + slot, striding: true });
@@ -182,5 +182,117 @@ describe('a unit', () => {
     await Promise.all(writers);
     expect(b.sink.get('own0')).toBe(a.sink.get('own0'));
     expect(b.failures).toEqual([]);
+  });
+
+  test('that is small against a segment is taken at once: no write waits for it', async () => {
+    for (const [segmentBytes, small] of [[100_000, true], [1_000, false]] as const) {
+      const a = make(0);
+      await fill(a, 0, 5);
+      const b = make(1, [], segmentBytes);
+      b.journal.held = true;
+      b.replica.commit([put('mine', '1')]);
+      await b.clock.settle();
+      const before = b.sink.visible;
+      const done = b.replica.integrateUnit(await pieces(a, b, 300));
+      await b.clock.settle();
+      // Its own write is not durable yet.
+      expect(b.replica.settled()).toBeNull();
+      expect(b.sink.get('own0') === a.sink.get('own0')).toBe(small);
+      expect(b.sink.visible).toBe(before);
+      b.journal.held = false;
+      b.journal.release();
+      await b.clock.settle();
+      expect(await done).toBe('applied');
+      expect(b.sink.state()).toBe([...a.sink.state().split('\n'), 'mine=1'].sort().join('\n'));
+      const again = make(1, b.journal.durable, segmentBytes);
+      expect(again.sink.trace).toEqual(b.sink.trace);
+    }
+  });
+
+  test('that deletes much is not small', async () => {
+    const a = make(0, [], 100_000);
+    const b = make(1, [], 100_000);
+    for (let i = 0; i < 100; i++) a.replica.commit([put(`k${i}`, 'x')]);
+    await a.clock.settle();
+    expect(await settle(a, b)).toBe('applied');
+    for (const other of [a, b]) other.replica.setMembers([a, b].map(({ replica }) => ({ slot: replica.slot, log: replica.log })));
+    a.replica.reported(b.replica.report());
+    // Everything is overwritten by one record, so that segments die whole: the update is short.
+    for (let round = 0; round < 3; round++) {
+      a.replica.commit(Array.from({ length: 100 }, (_, i) => put(`k${i}`, 'y')));
+      await a.clock.settle();
+    }
+    const unit = await pieces(a, b, 1e9);
+    expect(unit.reduce((bytes, { updates }) => bytes + updates.reduce((sum, { update }) => sum + update.length, 0), 0)).toBeLessThan(100_000 / 16);
+    const done = b.replica.integrateUnit(unit);
+    let steps = 0;
+    for (let i = 0; i < 1_000; i++) {
+      await b.clock.turns(1);
+      if (b.replica.settled() !== null) steps++;
+    }
+    expect(await done).toBe('applied');
+    expect(steps).toBeGreaterThan(0);
+    expect(b.sink.state()).toBe(a.sink.state());
+  });
+
+  test('does not make writes wait for a full disk', async () => {
+    const a = make(0);
+    await fill(a, 0, 100);
+    const b = make(1);
+    await b.clock.settle();
+    b.journal.held = true;
+    b.replica.commit([put('mine', '1')]);
+    await b.clock.turns(1);
+    const done = b.replica.integrateUnit(await pieces(a, b, 300));
+    b.journal.release(1);
+    for (let i = 0; i < 100 && b.replica.settled() === null; i++) {
+      await b.clock.turns(1);
+      // The pieces have to become durable; then there is a write to wait for.
+      b.replica.commit([put('mine', `${i}`)]);
+      if (b.replica.settled() === null) b.journal.release();
+    }
+    const waiting = b.replica.settled();
+    expect(waiting).not.toBeNull();
+    let told = false;
+    void waiting!.then(() => (told = true));
+    b.journal.full = true;
+    b.journal.release();
+    await b.clock.turns(3);
+    expect(b.replica.writable).toBe(false);
+    expect([told, b.replica.settled()]).toEqual([true, null]);
+    b.journal.held = b.journal.full = false;
+    b.clock.advance(1_000);
+    await b.clock.settle();
+    expect(await done).toBe('applied');
+    expect(b.failures).toEqual([]);
+  });
+
+  test('lets clients write again after some journal writes, if there is always something more', async () => {
+    const a = make(0);
+    await fill(a, 0, 100);
+    const b = make(1);
+    await b.clock.settle();
+    // Like leases that end: what does not ask whether it should wait.
+    let over = false;
+    const done = b.replica.integrateUnit(await pieces(a, b, 300)).then((outcome) => {
+      over = true;
+      return outcome;
+    });
+    let longest = 0;
+    let appends = 0;
+    let waiting: Promise<void> | null = null;
+    for (let i = 0; i < 400 && !over; i++) {
+      if (i < 300) b.replica.commit([put('lease', `${i}`)]);
+      await b.clock.turns(1);
+      const settled = i < 300 ? b.replica.settled() : null;
+      if (settled === null || settled !== waiting) appends = b.journal.appends;
+      else longest = Math.max(longest, b.journal.appends - appends);
+      waiting = settled;
+    }
+    await b.clock.settle();
+    expect(await done).toBe('applied');
+    expect(longest).toBeGreaterThan(0);
+    expect(longest).toBeLessThanOrEqual(4);
+    expect(b.sink.get('own0')).toBe(a.sink.get('own0'));
   });
 });
