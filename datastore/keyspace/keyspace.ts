@@ -287,7 +287,8 @@ export class Keyspace implements RecordSink {
     const end = history.position(revision + 1);
     let position = history.position(from);
     // What a peer had to tell after a while: what each key was before is worked out only if somebody asks.
-    const one = end - position > limits.watch_batch_changes ? (version: Version) => this.#lazyChange(version) : (version: Version) => this.#change(version);
+    const prev = (version: Version): KeyValue | null => this.#change(version).prev;
+    const one = end - position > limits.watch_batch_changes ? (version: Version) => new LazyChange(version, prev) : (version: Version) => this.#change(version);
     for (; position < end; position++) changes.push(one(history.at(position)));
     for (const listener of this.#listeners) listener(changes, revision);
   }
@@ -512,18 +513,6 @@ export class Keyspace implements RecordSink {
     };
   }
 
-  #lazyChange(version: Version): Change {
-    const prev = (): KeyValue | null => this.#change(version).prev;
-    return {
-      type: version.deleted ? 'delete' : 'put',
-      kv: version,
-      get prev() {
-        return prev();
-      },
-      revision: version.modRevision,
-    };
-  }
-
   /**
    * How many keys of a range there are at a revision: those of the applied state, but for what has changed since. The last change of each key says what
    * has become of it, and the key what it was.
@@ -551,6 +540,25 @@ export class Keyspace implements RecordSink {
       if (entry.at(revision) !== null) count++;
     });
     return count;
+  }
+}
+
+/** One of so many changes that hardly anybody looks at what each key was before. */
+class LazyChange implements Change {
+  readonly type: 'put' | 'delete';
+  readonly kv: Version;
+  readonly revision: number;
+  readonly #prev: (version: Version) => KeyValue | null;
+
+  constructor(version: Version, prev: (version: Version) => KeyValue | null) {
+    this.type = version.deleted ? 'delete' : 'put';
+    this.kv = version;
+    this.revision = version.modRevision;
+    this.#prev = prev;
+  }
+
+  get prev(): KeyValue | null {
+    return this.#prev(this.kv);
   }
 }
 

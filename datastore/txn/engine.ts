@@ -100,7 +100,7 @@ export class Engine implements Kv {
     for (let busy = this.#busy(); busy !== null; busy = this.#busy()) await busy;
     this.#writable(false);
     const evaluation = this.#evaluation();
-    const result = evaluation.deleteRange(request);
+    const result = evaluation.deleteOnly(request);
     await this.#finish(evaluation);
     return result;
   }

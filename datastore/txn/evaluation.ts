@@ -42,7 +42,14 @@ export class Evaluation {
 
   /** The revision as it is at this point of the transaction. */
   get revision(): number {
-    return this.#written.size > 0 ? this.#next : this.#base;
+    return this.writes.length + this.local.length > 0 ? this.#next : this.#base;
+  }
+
+  /** A DeleteRange that is all there is: nothing reads what it has written. */
+  deleteOnly(request: DeleteRangeRequest): DeleteRangeResult {
+    const kvs = this.#read(request.range);
+    for (const { key } of kvs) this.#collect({ space: Space.client, key, value: null, lease: 0n });
+    return this.#deleted(request, kvs);
   }
 
   /** Runs a transaction along its path, whose entries it takes. */
@@ -107,12 +114,20 @@ export class Evaluation {
       this.#write({ space: Space.client, key, value: null, lease: 0n });
       this.#written.set(key, null);
     }
-    return { type: 'delete', revision: this.revision, deleted: kvs.length, prevKvs: request.prevKv ? kvs : [] };
+    return this.#deleted(request, kvs);
+  }
+
+  #deleted({ prevKv }: DeleteRangeRequest, kvs: readonly KeyValue[]): DeleteRangeResult {
+    return { type: 'delete', revision: this.revision, deleted: kvs.length, prevKvs: prevKv ? kvs : [] };
   }
 
   #write(write: Write): void {
     // A record holds a key once, and a revision changes it once.
     if (this.#written.has(write.key)) throw errDuplicateKey();
+    this.#collect(write);
+  }
+
+  #collect(write: Write): void {
     (this.#isLocal(write.key) ? this.local : this.writes).push(write);
   }
 
