@@ -1,6 +1,7 @@
 /** EdgeStore from this checkout. */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { flagsOf } from '../../hack/image/executables.ts';
 import { Cluster } from './member.ts';
 import type { ClusterOptions, Launcher } from './member.ts';
 
@@ -12,7 +13,7 @@ export function edgestoreMain(): string {
   return process.env['EDGESTORE_MAIN'] ?? `${ROOT}/datastore/main.ts`;
 }
 
-/** `node datastore/main.ts serve`, by the Node that runs this (inside npm scripts: the pinned one). */
+/** `node datastore/main.ts serve` with the image's flags for Node, by the Node that runs this (inside npm scripts: the pinned one). */
 export function edgestoreLauncher(): Launcher {
   const main = edgestoreMain();
   if (!existsSync(main)) throw new Error(`${main} does not exist`);
@@ -20,7 +21,7 @@ export function edgestoreLauncher(): Launcher {
   if (major < 22 || (major === 22 && minor < 19)) {
     throw new Error(`EdgeStore needs Node >= 22.19, this is ${process.versions.node}: start through npm, which brings its own`);
   }
-  return { kind: 'edgestore', command: process.execPath, args: [main, 'serve'] };
+  return { kind: 'edgestore', command: process.execPath, args: [...flagsOf('edgestore'), main, 'serve'] };
 }
 
 /** An EdgeStore cluster of so many replicas; `start` starts it. */

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { kwokConfig } from '../../e2e/kubernetes/kwok.ts';
 import { tool } from '../../e2e/tools/tools.ts';
+import { flagsOf } from '../image/executables.ts';
 import type { Certificates } from './certificates.ts';
 import { kubeconfigPath } from './kubeconfig.ts';
 import { apiserverService } from './settings.ts';
@@ -35,7 +36,7 @@ export function storeCommand(settings: Settings): Command {
   ];
   return store === 'etcd'
     ? { name: 'store', command: tool('etcd'), args: [...flags, '--logger', 'zap', '--log-level', 'warn'] }
-    : { name: 'store', command: process.execPath, args: [join(ROOT, 'datastore/main.ts'), 'serve', ...flags] };
+    : { name: 'store', command: process.execPath, args: [...flagsOf('edgestore'), join(ROOT, 'datastore/main.ts'), 'serve', ...flags] };
 }
 
 export function apiserverCommand(settings: Settings, { path }: Certificates): Command {

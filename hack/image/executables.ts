@@ -8,14 +8,21 @@ import { join } from 'node:path';
 /** Where the sources lie in the image. Not below a node_modules: Node strips no types there. */
 export const APP = 'app';
 
-/** Space for young objects: with Node's default an operator with 200 EdgeStores takes 80 MB more. */
-const flags: Readonly<Record<string, string>> = { 'edgestore-operator': ' --max-semi-space-size=2' };
+/**
+ * Space for young objects, in MiB. Most of what a replica makes lives on, and a collection takes as long as what it has to copy: with Node's default (64) it holds
+ * the event loop for 15 to 45 ms under load, with this for at most 14, and 1,000 clients wait less. With Node's default an operator with 200 EdgeStores takes
+ * 80 MB more.
+ */
+const flags: Readonly<Record<string, string>> = { edgestore: '--max-semi-space-size=8', 'edgestore-operator': '--max-semi-space-size=2' };
+
+/** What Node is told when it runs a program. */
+export const flagsOf = (program: string): readonly string[] => (flags[program] === undefined ? [] : [flags[program]]);
 
 /** Name → content, from what package.json says. */
 export function executables(packageJson: string): Map<string, string> {
   const { bin } = JSON.parse(packageJson) as { bin: Record<string, string> };
   // There is no shell and no /usr/bin/env: the kernel starts Node, which takes this as a module because it imports.
-  return new Map(Object.entries(bin).map(([name, path]) => [name, `#!/usr/local/bin/node${flags[name] ?? ''}\nimport '/${APP}/${path}';\n`]));
+  return new Map(Object.entries(bin).map(([name, path]) => [name, `#!${['/usr/local/bin/node', ...flagsOf(name)].join(' ')}\nimport '/${APP}/${path}';\n`]));
 }
 
 if (import.meta.main) {

@@ -68,7 +68,7 @@ test('what is in it: production dependencies and sources, no tests, an executabl
   ]);
   const bin = files.find((entry) => entry.path === 'usr/local/bin/edgestore');
   expect(bin?.mode).toBe(0o755);
-  expect(Buffer.from(bin?.data ?? []).toString()).toBe("#!/usr/local/bin/node\nimport '/app/datastore/main.ts';\n");
+  expect(Buffer.from(bin?.data ?? []).toString()).toBe("#!/usr/local/bin/node --max-semi-space-size=8\nimport '/app/datastore/main.ts';\n");
 });
 
 test('tar itself reads the archive: folders, links, owners, modes, names longer than a header holds', () => {
