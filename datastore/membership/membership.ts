@@ -26,6 +26,8 @@ export interface SavedMembership {
 }
 
 const SAVED_VERSION = 1;
+/** A log that nobody seems to write is removed if it seems so for more than so many looks: who writes it may be about to say so. */
+const SWEEP_LOOKS = 5;
 /** A forced configuration is numbered so far ahead that no agreement under way can reach its number. */
 const FORCED_LEAP = 1_000;
 
@@ -100,6 +102,8 @@ export class Membership {
   #encoded: Uint8Array | null = null;
   #timer: Timer | null = null;
   #stopped = false;
+  /** How often in a row there was a log here that nobody writes. */
+  #orphaned = 0;
   /** Does this replica have the cluster's data, so that it may speak for it? */
   ready = false;
   /** Nobody has confirmed yet that this disk is not an old copy: its vote may have been given differently. */
@@ -333,7 +337,20 @@ export class Membership {
       this.propose((from) => (from.members.some((m) => m.id === id && m.standing === 'voting' && m.log === null) ? join(from) : null), limits.agreement_round_ms).catch(() => {});
       return;
     }
-    if (this.#configuration.number > 0 || !this.ready || voters(this.#configuration)[0]?.id !== this.self || settle(this.#configuration) === null) return;
+    if (this.#configuration.number > 0) return this.#sweep();
+    if (!this.ready || voters(this.#configuration)[0]?.id !== this.self || settle(this.#configuration) === null) return;
     this.propose(settle, limits.agreement_round_ms).catch(() => {});
+  }
+
+  /**
+   * A log that nobody writes any more may come to light when no change is made that would remove it. As long as it stays, nobody inherits it, and what a disk set
+   * aside holds of it cannot be offered. The members try it one after the other.
+   */
+  #sweep(): void {
+    const left = (from: Configuration): boolean => this.#orphans(from, from).some((log) => !isRemoved(from, log));
+    const rank = voters(this.#configuration).findIndex(({ id }) => id === this.self);
+    if (rank < 0 || !this.ready || this.doubtful || !left(this.#configuration)) return void (this.#orphaned = 0);
+    if (++this.#orphaned <= SWEEP_LOOKS + 2 * rank) return;
+    this.propose((from) => (left(from) ? { ...from, number: from.number + 1 } : null), limits.agreement_round_ms).catch(() => {});
   }
 }

@@ -11,8 +11,8 @@ const member = (slot: number) => ({ id: BigInt(slot + 1), name: `r${slot}`, slot
 
 const lamports = new Map([[logId(1, 7), 10], [logId(1, 8), 20], [logId(1, 9), 30]]);
 
-/** What a change of the configuration removes, of a slot 1 that holds `log`, and of which `extra` is held, too. */
-async function removed(extra: LogId, connected: LogId | null, change = updating(1n, ['http://new:2380'])): Promise<readonly LogId[]> {
+/** A member alone in its vote, which holds of slot 1 the log of that place and `extra`; its link leads to `connected`. */
+function running(extra: LogId, connected: LogId | null): { readonly clock: SimClock; readonly membership: Membership } {
   const clock = new SimClock();
   let configuration = firstConfiguration([0, 1].map(member));
   for (const slot of [0, 1]) configuration = bind(configuration, slot, logId(slot, 7)) ?? configuration;
@@ -22,6 +22,12 @@ async function removed(extra: LogId, connected: LogId | null, change = updating(
   });
   membership.ready = true;
   membership.run({ send: () => {}, sendConfiguration: () => {}, connectedLog: (id) => (id === 2n ? connected : null) });
+  return { clock, membership };
+}
+
+/** What a change of the configuration removes. */
+async function removed(extra: LogId, connected: LogId | null, change = updating(1n, ['http://new:2380'])): Promise<readonly LogId[]> {
+  const { clock, membership } = running(extra, connected);
   const made = await clock.wait(membership.propose(change), 60_000);
   membership.stop();
   return made.removed.map(({ log }) => log);
@@ -37,4 +43,14 @@ test('what a member that is away may be writing for the time being is not remove
   expect(await removed(forNow, null, removing(2n))).toEqual([logId(1, 7), forNow]);
   // An empty disk takes the place: whatever the one before wrote is left behind.
   expect(await removed(forNow, null, joining({ ...member(1), incarnation: 10, earlier: [] }))).toEqual([logId(1, 7), forNow]);
+});
+
+test('a log that nobody writes any more and that comes to light later is removed though nothing else is changed, once', async () => {
+  for (const [connected, left] of [[logId(1, 9), [logId(1, 8)]], [null, []], [logId(1, 8), []], [logId(1, 7), []]] as const) {
+    const { clock, membership } = running(logId(1, 8), connected);
+    await clock.run(120_000);
+    membership.stop();
+    const { number, removed: gone } = membership.configuration;
+    expect([connected, gone.map(({ log }) => log), number]).toEqual([connected, left, 1 + left.length]);
+  }
 });
