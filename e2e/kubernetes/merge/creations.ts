@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cells } from '../cells.ts';
 import type { KubeApi, KubeObject } from '../kube-api.ts';
 import { until } from '../scenario.ts';
-import { base } from './edits.ts';
+import { deployments } from './edits.ts';
 
 const namespace = 'creations';
 const core = `/api/v1/namespaces/${namespace}`;
@@ -21,7 +21,7 @@ function objects(side: 'a' | 'b'): Record<keyof typeof paths, KubeObject> {
     configmap: { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { [`from-${side}`]: 'yes', shared: side } },
     claim: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: side === 'a' ? '1Gi' : '2Gi' } } } },
     pod: { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers: [{ name: 'c', image: `example.test/${side}:1` }], volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'same' } }] } },
-    deployment: { ...base('same'), metadata },
+    deployment: { ...deployments.base('same'), metadata },
   };
 }
 

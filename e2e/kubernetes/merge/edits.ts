@@ -1,15 +1,7 @@
 /** What is done to a Deployment on one side while the other side does something else, and what is expected of each pair. */
-import type { KubeApi, KubeObject } from '../kube-api.ts';
-
-export type Side = 'a' | 'b';
-
-export interface Edit {
-  /** As the report names it. */
-  readonly name: string;
-  apply(api: KubeApi, path: string, side: Side): Promise<unknown>;
-  /** Whether the object shows it; `undefined` if there is no object. */
-  seen(object: KubeObject | undefined, side: Side): boolean;
-}
+import type { KubeObject } from '../kube-api.ts';
+import { by, conditions, deletes, finalizers, map, of } from './subject.ts';
+import type { Edit, Outcome, Side, Subject } from './subject.ts';
 
 interface Container {
   readonly name: string;
@@ -24,27 +16,22 @@ interface Spec {
 
 const spec = (object: KubeObject | undefined): Spec | undefined => object?.['spec'] as Spec | undefined;
 const container = (object: KubeObject | undefined, name: string): Container | undefined => spec(object)?.template.spec.containers.find((found) => found.name === name);
-const map = (object: KubeObject | undefined, field: 'labels' | 'annotations'): Record<string, string> => (object?.metadata[field] ?? {}) as Record<string, string>;
-const finalizers = (object: KubeObject | undefined): readonly string[] => (object?.metadata['finalizers'] ?? []) as string[];
-const status = (object: KubeObject | undefined): { readonly replicas?: number; readonly conditions?: readonly { readonly type: string }[] } => (object?.['status'] ?? {}) as object;
+const status = (object: KubeObject | undefined): { readonly replicas?: number } => (object?.['status'] ?? {}) as object;
 
-/** A different value on each side, so that the same edit on both sides is a conflict. */
-const of = <T>(side: Side, a: T, b: T): T => (side === 'a' ? a : b);
-const by = (path: string, side: Side): string => `${path}?fieldManager=cell-${side}`;
 const containers = (...list: object[]): object => ({ spec: { template: { spec: { containers: list } } } });
 
 const patch = (name: string, make: (side: Side) => object, seen: Edit['seen']): Edit => ({
   name, seen, apply: (api, path, side) => api.patchStrategic(by(path, side), make(side)),
 });
 
-export const edits = {
+const edits = {
   spec: patch('sets `spec.minReadySeconds`', (side) => ({ spec: { minReadySeconds: of(side, 7, 8) } }), (object, side) => spec(object)?.minReadySeconds === of(side, 7, 8)),
   status: {
     name: 'writes the status',
     apply: (api, path, side) => api.patch(by(`${path}/status`, side), {
       status: { replicas: of(side, 11, 12), unavailableReplicas: of(side, 11, 12), conditions: [{ type: `Side-${side}`, status: 'True', reason: 'R', message: 'm' }] },
     }),
-    seen: (object, side) => status(object).replicas === of(side, 11, 12) && status(object).conditions?.some(({ type }) => type === `Side-${side}`) === true,
+    seen: (object, side) => status(object).replicas === of(side, 11, 12) && conditions(object).some(({ type }) => type === `Side-${side}`),
   },
   label: patch('adds a label', (side) => ({ metadata: { labels: { [`from-${side}`]: 'yes' } } }), (object, side) => map(object, 'labels')[`from-${side}`] === 'yes'),
   tier: patch('changes the label `tier`', (side) => ({ metadata: { labels: { tier: side } } }), (object, side) => map(object, 'labels')['tier'] === side),
@@ -57,19 +44,11 @@ export const edits = {
   env: patch('adds an env variable', (side) => containers({ name: 'main', env: [{ name: `FROM_${side}`, value: 'x' }] }), (object, side) => container(object, 'main')?.env?.some(({ name }) => name === `FROM_${side}`) === true),
   container: patch('adds a container', (side) => containers({ name: `new-${side}`, image: 'example.test/new:1' }), (object, side) => container(object, `new-${side}`) !== undefined),
   remove: patch('removes the sidecar', () => containers({ name: 'side', $patch: 'delete' }), (object) => object !== undefined && container(object, 'side') === undefined),
-  delete: {
-    name: 'deletes it',
-    apply: (api, path) => api.remove(path),
-    seen: (object) => object === undefined || object.metadata['deletionTimestamp'] !== undefined,
-  },
+  delete: deletes,
 } as const satisfies Record<string, Edit>;
 
-export type EditName = keyof typeof edits;
+type EditName = keyof typeof edits;
 
-/** Which of the two edits of a pair the result shows. */
-export type Outcome = 'both' | 'one' | 'first' | 'second' | 'none';
-
-/** What is not `both`. `one`: the later of the two, whichever that is. */
 const exceptions: readonly (readonly [EditName, EditName, Outcome])[] = [
   ['spec', 'spec', 'one'],
   ['status', 'status', 'one'],
@@ -85,12 +64,7 @@ const exceptions: readonly (readonly [EditName, EditName, Outcome])[] = [
   ['remove', 'delete', 'second'],
 ];
 
-export function expected(first: EditName, second: EditName): Outcome {
-  return exceptions.find(([a, b]) => a === first && b === second)?.[2] ?? 'both';
-}
-
-/** Why, for the table. */
-export const reasons: Readonly<Partial<Record<string, string>>> = {
+const reasons: Readonly<Record<string, string>> = {
   'spec spec': 'same field: the higher stamp',
   'status status': 'conditions by type, the rest of the status from one side',
   'tier tier': 'same label: the higher stamp',
@@ -102,13 +76,6 @@ export const reasons: Readonly<Partial<Record<string, string>>> = {
   'finalizer delete': 'the object is back, terminating, until its finalizer is gone',
 };
 
-/** Every unordered pair, and every edit with itself. */
-export function pairs(): [EditName, EditName][] {
-  const names = Object.keys(edits) as EditName[];
-  return names.flatMap((first, i) => names.slice(i).map((second): [EditName, EditName] => [first, second]));
-}
-
-/** The Deployment that both sides start from. */
 export const base = (name: string): KubeObject => ({
   apiVersion: 'apps/v1',
   kind: 'Deployment',
@@ -122,3 +89,7 @@ export const base = (name: string): KubeObject => ({
     },
   },
 });
+
+export const deployments: Subject = {
+  kind: 'Deployment', namespace: 'pairs', resource: 'deployments', path: '/apis/apps/v1/namespaces/pairs/deployments', base, edits, exceptions, reasons,
+};

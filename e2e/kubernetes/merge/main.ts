@@ -16,13 +16,16 @@ import { Cells, type Cell } from '../cells.ts';
 import { Informer, listableResources } from '../informer.ts';
 import { until } from '../scenario.ts';
 import { check, collected, create, prepareCreations } from './creations.ts';
-import { edits, expected } from './edits.ts';
-import { edit, namespace, outcomes, prepare, type PairResult } from './pairs.ts';
-import { markdown } from './report.ts';
+import { define, recipes } from './custom.ts';
+import { deployments } from './edits.ts';
+import { edit, outcomes, prepare, type PairResult } from './pairs.ts';
+import { lost, markdown } from './report.ts';
 import { settles } from './settling.ts';
+import { expected, type Subject } from './subject.ts';
 
 const { values: flags } = parseArgs({ options: { write: { type: 'boolean', default: false }, only: { type: 'string' } } });
 const page = new URL('../../../docs/merging-pairs.md', import.meta.url);
+const subjects: readonly Subject[] = [deployments, recipes];
 const results: Result[] = [];
 
 /** Runs one check; what it finds is its result. */
@@ -35,13 +38,18 @@ async function step(name: string, work: () => Promise<string[]>): Promise<void> 
   results.push({ suite: 'kubernetes/merge', name, status: problems.length === 0 ? 'passed' : 'failed', reason: problems.slice(0, 5).join('; '), seconds });
 }
 
-/** The edits of one run that the merged objects do not show. */
-const lost = (found: readonly PairResult[]): number => found.reduce((sum, { outcome }) => sum + (outcome === 'both' ? 0 : outcome === 'none' ? 2 : 1), 0);
+/** What was found of each subject. */
+type Outcomes = ReadonlyMap<Subject, readonly PairResult[]>;
 
-async function merging(): Promise<PairResult[]> {
+async function forEach(work: (subject: Subject) => Promise<unknown>): Promise<void> {
+  for (const subject of subjects) await work(subject);
+}
+
+async function merging(): Promise<Outcomes> {
   await using dir = TempDir.create('merge');
   await using cells = await Cells.start({ dir, plane: () => ({ controllersLater: true }) });
-  await prepare(cells);
+  await define(cells);
+  await forEach((subject) => prepare(cells, subject));
   await prepareCreations(cells);
   const informers: Informer[] = [];
   for (const cell of cells.cells) for (const path of await listableResources(cell.api)) informers.push(new Informer(cell.api, path));
@@ -49,67 +57,72 @@ async function merging(): Promise<PairResult[]> {
   await until('the informers have listed', 60, () => Promise.resolve(informers.every((informer) => informer.lists > 0)));
 
   cells.cut();
-  await edit(cells);
+  await forEach((subject) => edit(cells, subject));
   await create(cells);
   cells.heal();
-  let found: PairResult[] = [];
-  await step('both apiservers serve the same objects, with the edits of both sides', async () => {
-    found = await outcomes(cells);
-    return found.flatMap(({ first, second, outcome }) => {
-      const wanted = expected(first, second);
+  const found = new Map<Subject, readonly PairResult[]>();
+  await forEach((subject) => step(`both apiservers serve the same objects, with the edits of both sides: ${subject.resource}`, async () => {
+    const those = await outcomes(cells, subject);
+    found.set(subject, those);
+    return those.flatMap(({ first, second, outcome }) => {
+      const wanted = expected(subject, first, second);
       const fits = wanted === outcome || (wanted === 'one' && (outcome === 'first' || outcome === 'second'));
-      return fits ? [] : [`${edits[first].name} / ${edits[second].name}: ${outcome}, not ${wanted}`];
+      return fits ? [] : [`${subject.edits[first]!.name} / ${subject.edits[second]!.name}: ${outcome}, not ${wanted}`];
     });
-  });
+  }));
   await step('the replicas hold the same bytes', async () => {
-    await cells.converged('/registry/deployments/', 60);
+    for (const prefix of ['/registry/deployments/', '/registry/pairs.example.test/']) await cells.converged(prefix, 60);
     return [];
   });
   await step('objects of the same name, created on both sides, come from one side', () => check(cells));
-  await step('kubectl replace --dry-run=server takes every merged object', async () => (await Promise.all(cells.cells.map((cell) => replace(dir, cell)))).flat());
+  await step('kubectl replace --dry-run=server takes every merged object', async () => (await Promise.all(cells.cells.flatMap((cell) => subjects.map((subject) => replace(dir, cell, subject))))).flat());
   await step('every informer has what a fresh list has', () => Informer.compareAll(informers, 60));
   cells.a.plane.startControllers();
-  await step('controllers settle: every generation observed, as many replicas as asked for, nothing changes any more', () => settles(cells, namespace));
+  await step('controllers settle: every generation observed, as many replicas as asked for, nothing changes any more', () => settles(cells, deployments.namespace));
   await step('the garbage collector takes what hung on an object that lost its name to another, and nothing else', () => collected(cells));
   await step('every informer has what a fresh list has, still', () => Informer.compareAll(informers, 60));
   await Promise.all(informers.map((informer) => informer.stop()));
   return found;
 }
 
-async function replace(dir: TempDir, cell: Cell): Promise<string[]> {
+async function replace(dir: TempDir, cell: Cell, { namespace, resource }: Subject): Promise<string[]> {
   const kubectl = (args: readonly string[], input?: string): ReturnType<typeof run> =>
     run(tool('kubectl'), ['--kubeconfig', dir.join(`${cell.name}/kubeconfig`), '-n', namespace, ...args], { timeout_ms: 120_000, ...(input === undefined ? {} : { input }) });
-  const list = await kubectl(['get', 'deployments', '-o', 'json']);
+  const list = await kubectl(['get', resource, '-o', 'json']);
   const count = (JSON.parse(list.stdout) as { items: unknown[] }).items.length;
   const done = await kubectl(['replace', '--dry-run=server', '-f', '-'], list.stdout);
   const replaced = done.stdout.split('\n').filter((line) => line.includes('replaced')).length;
-  return replaced === count ? [] : [`${replaced} of ${count} at ${cell.name}: ${done.stderr.slice(0, 1000)}`];
+  return replaced === count ? [] : [`${replaced} of ${count} ${resource} at ${cell.name}: ${done.stderr.slice(0, 1000)}`];
 }
 
 /** The same edits, and the later write wins. */
-async function whole(): Promise<PairResult[]> {
+async function whole(): Promise<Outcomes> {
   await using dir = TempDir.create('merge-whole');
   await using cells = await Cells.start({ dir, storeFlags: ['--merge=off'], plane: () => ({ apiserverOnly: true }) });
-  await prepare(cells);
+  await define(cells);
+  await forEach((subject) => prepare(cells, subject));
   cells.cut();
-  await edit(cells);
+  await forEach((subject) => edit(cells, subject));
   cells.heal();
-  return await outcomes(cells);
+  const found = new Map<Subject, readonly PairResult[]>();
+  await forEach(async (subject) => found.set(subject, await outcomes(cells, subject)));
+  return found;
 }
 
-const byField = flags.only === 'whole' ? [] : await merging();
-let byObject: PairResult[] = [];
+const byField: Outcomes = flags.only === 'whole' ? new Map() : await merging();
+let byObject: Outcomes = new Map();
 if (flags.only !== 'merge') {
   await step('without merging, the same edits lose more', async () => {
     byObject = await whole();
-    return flags.only === 'whole' || lost(byField) < lost(byObject) ? [] : ['no fewer edits are lost by field'];
+    if (flags.only === 'whole') return [];
+    return subjects.filter((subject) => lost(byField.get(subject) ?? []) >= lost(byObject.get(subject) ?? [])).map(({ resource }) => `of ${resource} no fewer edits are lost by field`);
   });
 }
-const total = 2 * (byField.length || byObject.length);
-console.log(`edits lost of ${total}: ${lost(byField)} by field, ${lost(byObject)} without merging`);
-if (flags.write) writeFileSync(page, markdown(byField, byObject));
+const found = subjects.map((subject) => ({ subject, byField: byField.get(subject) ?? [], byObject: byObject.get(subject) ?? [] }));
+for (const { subject, ...of } of found) console.log(`${subject.resource}: edits lost of ${2 * (of.byField.length || of.byObject.length)}: ${lost(of.byField)} by field, ${lost(of.byObject)} without merging`);
+if (flags.write) writeFileSync(page, markdown(found));
 else if (flags.only === undefined) {
-  await step('docs/merging-pairs.md says what was found', () => Promise.resolve(readFileSync(page, 'utf8') === markdown(byField, byObject) ? [] : ['it does not: run with --write']));
+  await step('docs/merging-pairs.md says what was found', () => Promise.resolve(readFileSync(page, 'utf8') === markdown(found) ? [] : ['it does not: run with --write']));
 }
 writeResults(results);
 process.exitCode = results.every((result) => result.status === 'passed') ? 0 : 1;

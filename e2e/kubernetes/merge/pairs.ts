@@ -2,50 +2,47 @@
 import { KubeError, type KubeApi, type KubeObject } from '../kube-api.ts';
 import type { Cells } from '../cells.ts';
 import { until } from '../scenario.ts';
-import { base, edits, pairs, type Edit, type EditName, type Outcome } from './edits.ts';
-
-export const namespace = 'pairs';
-const deployments = `/apis/apps/v1/namespaces/${namespace}/deployments`;
+import { pairs, type Outcome, type Subject } from './subject.ts';
 
 export interface PairResult {
-  readonly first: EditName;
-  readonly second: EditName;
+  readonly first: string;
+  readonly second: string;
   readonly outcome: Outcome;
   /** As both apiservers serve it; undefined if it is gone. */
   readonly object: KubeObject | undefined;
 }
 
-const nameOf = (first: EditName, second: EditName): string => `${first}-${second}`;
+const nameOf = (first: string, second: string): string => `${first}-${second}`;
 
 /** The objects before the cut, known on both sides. */
-export async function prepare(cells: Cells): Promise<void> {
+export async function prepare(cells: Cells, subject: Subject): Promise<void> {
+  const { namespace, path, base } = subject;
   await createNamespace(cells.a.api, namespace);
-  await inParallel(pairs(), ([first, second]) => cells.a.api.create(deployments, base(nameOf(first, second))));
-  await until('the other side has them', 60, async () => (await cells.b.api.list(deployments)).items.length === pairs().length);
+  await inParallel(pairs(subject), ([first, second]) => cells.a.api.create(path, base(nameOf(first, second))));
+  await until('the other side has them', 60, async () => (await cells.b.api.list(path)).items.length === pairs(subject).length);
 }
 
 /** The edits: the first of each pair on side a, the second on side b. */
-export async function edit(cells: Cells): Promise<void> {
-  const apply = (name: EditName, pair: readonly [EditName, EditName], side: 'a' | 'b'): Promise<unknown> =>
-    (edits[name] as Edit).apply(cells[side].api, `${deployments}/${nameOf(...pair)}`, side);
+export async function edit(cells: Cells, subject: Subject): Promise<void> {
+  const apply = (name: string, pair: readonly [string, string], side: 'a' | 'b'): Promise<unknown> => subject.edits[name]!.apply(cells[side].api, `${subject.path}/${nameOf(...pair)}`, side);
   await Promise.all([
-    inParallel(pairs(), (pair) => apply(pair[0], pair, 'a')),
-    inParallel(pairs(), (pair) => apply(pair[1], pair, 'b')),
+    inParallel(pairs(subject), (pair) => apply(pair[0], pair, 'a')),
+    inParallel(pairs(subject), (pair) => apply(pair[1], pair, 'b')),
   ]);
 }
 
 /** What became of them. Throws if the apiservers do not come to serve the same. */
-export async function outcomes(cells: Cells): Promise<PairResult[]> {
-  const serve = async (api: KubeApi): Promise<Map<string, KubeObject>> => new Map((await api.list(deployments)).items.map((item) => [item.metadata.name, item]));
+export async function outcomes(cells: Cells, subject: Subject): Promise<PairResult[]> {
+  const serve = async (api: KubeApi): Promise<Map<string, KubeObject>> => new Map((await api.list(subject.path)).items.map((item) => [item.metadata.name, item]));
   let objects = new Map<string, KubeObject>();
   await until('both apiservers serve the same', 60, async () => {
     const [a, b] = await Promise.all([serve(cells.a.api), serve(cells.b.api)]);
     objects = a;
     return comparable(a) === comparable(b);
   });
-  return pairs().map(([first, second]) => {
+  return pairs(subject).map(([first, second]) => {
     const object = objects.get(nameOf(first, second));
-    const [one, two] = [edits[first].seen(object, 'a'), edits[second].seen(object, 'b')];
+    const [one, two] = [subject.edits[first]!.seen(object, 'a'), subject.edits[second]!.seen(object, 'b')];
     return { first, second, object, outcome: one && two ? 'both' : one ? 'first' : two ? 'second' : 'none' };
   });
 }
