@@ -85,7 +85,7 @@ export const suites: readonly Suite[] = [
   suite('operator/federation', 'On a real cluster: two EdgeStores of one store, joined by peers, with certificates that come late; TLS for clients', [
     'e2e/operator/federation/main.ts',
   ], 12, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm'], debian: ['containers'], root: true, long: true }),
-  suite('operator/cases', 'On a real cluster: what happens to an EdgeStore in the course of its life, case by case, while everybody writes', [
+  suite('operator/cases', 'On a real cluster: what happens to an EdgeStore in the course of its life, every case with its outcome (e2e/operator/cases/rows.ts), while everybody writes', [
     'e2e/operator/cases/main.ts',
   ], 30, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm'], debian: ['containers'], root: true, long: true }),
   suite('docs/guides-node', 'The guide to static pods as it stands: the real kubelet runs the store and, on it, its own apiserver', ['e2e/guides/main.ts', '--only', 'static-pods'], 10, {

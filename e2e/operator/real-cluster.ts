@@ -35,10 +35,10 @@ export class RealCluster implements AsyncDisposable {
     return this.settings.folder;
   }
 
-  /** Builds the image under `tag` and gives it to the node. Returns its name and digest. */
-  loadImage(tag = versionOf(ROOT), change?: string): { readonly name: string; readonly digest: string; readonly archiveBytes: number; readonly unpackedBytes: number } {
+  /** Builds the image of the checkout at `root` under `tag` and gives it to the node. Returns its name and digest. */
+  loadImage(tag = versionOf(ROOT), change?: string, root = ROOT): { readonly name: string; readonly digest: string; readonly archiveBytes: number; readonly unpackedBytes: number } {
     const name = defaultName(tag);
-    const image = edgestoreImage(ROOT, name, change ?? tag);
+    const image = edgestoreImage(root, name, change ?? tag);
     const file = join(this.folder, `image-${createHash('sha256').update(name).digest('hex').slice(0, 8)}.tar`);
     mkdirSync(this.folder, { recursive: true });
     writeFileSync(file, image.archive);

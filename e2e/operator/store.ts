@@ -95,13 +95,19 @@ export class Store {
 
   /** What was said about it, oldest first: "Reason: note". */
   async events(): Promise<string[]> {
+    return (await this.notes()).map(({ reason, note }) => `${reason}: ${note}`);
+  }
+
+  /** The same, with how often each was said. */
+  async notes(): Promise<{ readonly reason: string; readonly note: string; readonly times: number }[]> {
     const { items } = await this.cluster.api.list(`/apis/events.k8s.io/v1/namespaces/${this.namespace}/events`);
     const own = items.filter((item) => {
       const regarding = item['regarding'] as { kind?: string; name?: string } | undefined;
       return regarding?.kind === 'EdgeStore' && regarding.name === this.name;
     });
     const time = (item: KubeObject): string => (item['eventTime'] as string | null) ?? String(item.metadata['creationTimestamp']);
-    return own.sort((a, b) => (time(a) < time(b) ? -1 : 1)).map((item) => `${String(item['reason'])}: ${String(item['note'])}`);
+    return own.sort((a, b) => (time(a) < time(b) ? -1 : 1))
+      .map((item) => ({ reason: String(item['reason']), note: String(item['note']), times: (item['series'] as { count?: number } | undefined)?.count ?? 1 }));
   }
 
   /** The client address of each ready pod. */

@@ -5,18 +5,15 @@ import { isReady } from '../store.ts';
 import type { Pod, Store } from '../store.ts';
 import type { Traffic } from '../traffic/traffic.ts';
 import { Rpc } from '../../robustness/shared/rpc.ts';
+import type { Row } from './rows.ts';
 
+/** One EdgeStore, in a namespace of its own, and what happens to it. Several live at the same time. */
 export interface Case {
   readonly cluster: RealCluster;
   readonly store: Store;
   readonly traffic: Traffic;
-  /** Images of the two charts. */
-  readonly older: string;
-  readonly newer: string;
   /** Does the work, and then checks what writers and watchers know against what the replicas have. */
-  step(name: string, work: () => Promise<string | void>): Promise<boolean>;
-  upgradeChart(): Promise<void>;
-  rollbackChart(): Promise<void>;
+  step(row: Row | null, name: string, work: () => Promise<string | void>): Promise<boolean>;
 }
 
 export async function podOf(store: Store, ordinal: number): Promise<Pod> {
@@ -32,7 +29,7 @@ export async function setSize(store: Store): Promise<number> {
 }
 
 /** Waits until the pod is ready and takes a write. */
-export async function writes(store: Store, ordinal: number, timeout_s = 60): Promise<void> {
+export async function writes(store: Store, ordinal: number, timeout_s = 120): Promise<void> {
   await until(`${store.name}-${ordinal} takes a write`, timeout_s, async () => {
     const pod = await podOf(store, ordinal);
     if (!isReady(pod)) return false;
@@ -51,4 +48,7 @@ export async function logs(store: Store): Promise<ReadonlyMap<number, string>> {
   return new Map(((await store.get()).status?.replicaStatus ?? []).map(({ slot, incarnation }) => [slot, incarnation ?? '']));
 }
 
-export const count = (events: readonly string[], reason: string): number => events.filter((event) => event.startsWith(`${reason}:`)).length;
+/** How often that was said of the EdgeStore, repetitions counted. */
+export async function told(store: Store, reason: string): Promise<number> {
+  return (await store.notes()).filter((note) => note.reason === reason).reduce((sum, { times }) => sum + times, 0);
+}

@@ -60,13 +60,17 @@ export async function putBack(store: Store, ordinal: number, { path, volume }: D
   await until(`${claimName} is bound`, 60, async () => (await store.cluster.api.get(claimPath(store, ordinal)) as { status: { phase: string } }).status.phase === 'Bound');
 }
 
+/** Deletes it, and waits until it is gone: another may have its name at once. */
 export async function deleteClaim(store: Store, ordinal: number): Promise<void> {
+  const { metadata: { uid } } = await store.cluster.api.get(claimPath(store, ordinal)) as KubeObject;
   await store.cluster.api.remove(claimPath(store, ordinal));
-  await claimGone(store, ordinal);
+  await claimGone(store, ordinal, uid);
 }
 
-export async function claimGone(store: Store, ordinal: number, timeout_s = 120): Promise<void> {
-  await until(`the claim of ${store.name}-${ordinal} is gone`, timeout_s, () => store.cluster.api.get(claimPath(store, ordinal)).then(() => false, (error: unknown) => error instanceof KubeError && error.status === 404));
+/** Waits until there is no claim of that name; or, with `uid`, not that one. */
+export async function claimGone(store: Store, ordinal: number, uid?: string): Promise<void> {
+  const gone = async (): Promise<boolean> => uid !== undefined && (await store.cluster.api.get(claimPath(store, ordinal)) as KubeObject).metadata.uid !== uid;
+  await until(`the claim of ${store.name}-${ordinal} is gone`, 120, () => gone().catch((error: unknown) => error instanceof KubeError && error.status === 404));
 }
 
 /** Ordinals that have a claim. */

@@ -1,7 +1,7 @@
 /** What happens to pods and nodes: killed processes, evictions, a node that takes no pods. */
 import { readFileSync, readdirSync } from 'node:fs';
-import type { Pod } from '../store.ts';
 import { isReady } from '../store.ts';
+import type { Pod, Store } from '../store.ts';
 import type { RealCluster } from '../real-cluster.ts';
 import { until } from '../real-cluster.ts';
 import { expect } from '../steps.ts';
@@ -29,15 +29,24 @@ export function kill9(...pods: readonly Pod[]): void {
   }
 }
 
-/** The one node takes no pods, or takes them again. */
+/** The one node takes no pods at all, or takes them again. */
 export async function cordon(cluster: RealCluster, on: boolean): Promise<void> {
   await cluster.api.patch(`/api/v1/nodes/${cluster.settings.name}`, { spec: { unschedulable: on } });
 }
 
-/** As a node that vanishes: the pod's object is removed, its process dies, and nothing takes its place. Give it back with cordon(cluster, false). */
-export async function lose(cluster: RealCluster, pod: Pod): Promise<void> {
+/** A label of nodes, by an EdgeStore's `nodeSelector`: without it this store's pods find no node, and those of others do. */
+export const home = (name: string): Record<string, string> => ({ [`e2e.edgestore.dev/${name}`]: 'here' });
+
+/** There is a node for pods of that name's EdgeStore, or none any more. Pods that run stay. */
+export async function settle(cluster: RealCluster, name: string, on: boolean): Promise<void> {
+  const labels = Object.fromEntries(Object.entries(home(name)).map(([key, value]) => [key, on ? value : null]));
+  await cluster.api.patch(`/api/v1/nodes/${cluster.settings.name}`, { metadata: { labels } });
+}
+
+/** As a node that vanishes: the pod's object is removed, its process dies, and nothing takes its place. Give it back with settle(cluster, name, true). */
+export async function lose(cluster: RealCluster, store: Store, pod: Pod): Promise<void> {
   const { namespace, name, uid } = pod.metadata;
-  await cordon(cluster, true);
+  await settle(cluster, store.name, false);
   // The object first: otherwise the kubelet starts the container again before it hears of it.
   await cluster.api.remove(`/api/v1/namespaces/${namespace}/pods/${name}`, { apiVersion: 'v1', kind: 'DeleteOptions', gracePeriodSeconds: 0 });
   await until(`${name} is dead`, 30, () => {
