@@ -69,7 +69,10 @@ export async function deleteClaim(store: Store, ordinal: number): Promise<void> 
 
 /** Waits until there is no claim of that name; or, with `uid`, not that one. */
 export async function claimGone(store: Store, ordinal: number, uid?: string): Promise<void> {
-  const gone = async (): Promise<boolean> => uid !== undefined && (await store.cluster.api.get(claimPath(store, ordinal)) as KubeObject).metadata.uid !== uid;
+  const gone = async (): Promise<boolean> => {
+    const { metadata } = await store.cluster.api.get(claimPath(store, ordinal)) as KubeObject;
+    return uid !== undefined && metadata.uid !== uid;
+  };
   await until(`the claim of ${store.name}-${ordinal} is gone`, 120, () => gone().catch((error: unknown) => error instanceof KubeError && error.status === 404));
 }
 
