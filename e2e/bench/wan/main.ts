@@ -40,7 +40,7 @@ for (const members of values.members.split(',').map(Number)) {
     const puts = Math.max(110, Math.round(Number(values.puts) * (system === 'etcd' ? ETCD_SHARE : 1)));
     const measured = await latencies(sites, puts, system === 'etcd');
     const led = system === 'etcd' ? await leader(sites) : null;
-    const lagged = system === 'etcd' ? null : await lag(sites.endpoints, Number(values.rate), Number(values.lag));
+    const lagged = await lag(sites.endpoints, sites.links, Number(values.rate), Number(values.lag));
     const cut = await partition(sites, Number(values.cut));
     outcomes.push({ system: system === 'etcd' ? 'etcd' : 'EdgeStore', members, sites: measured, leader: led, partition: cut, lag: lagged });
     console.error(`${system}, ${members}: put p50 ${measured.map(({ put }) => put.p50_ms.toFixed(2)).join(' ')}, range p50 ${measured.map(({ range }) => range.p50_ms.toFixed(2)).join(' ')}, `
