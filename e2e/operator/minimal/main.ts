@@ -14,6 +14,7 @@ import { RealCluster, until } from '../real-cluster.ts';
 import { Steps, expect } from '../steps.ts';
 import { Store } from '../store.ts';
 import { Traffic } from '../traffic/traffic.ts';
+import { rights } from './rights.ts';
 
 const { values } = parseArgs({ options: { name: { type: 'string', default: 'e2e-min' }, keep: { type: 'boolean', default: false }, only: { type: 'string' } } });
 const steps = new Steps('operator/minimal', values.only);
@@ -60,6 +61,8 @@ await steps.run('helm test passes', async () => {
   const text = await cluster.helm(['test', RELEASE, '-n', SYSTEM, '--timeout', '4m']);
   expect(/Succeeded/.test(text), text);
 });
+
+await steps.run('kubectl edgestore status: with role view what the operator says and which right is missing, with edit everything, with none a clear refusal', () => rights(cluster, store));
 
 await steps.run('3 → 2 → 3 replicas while everybody writes: one drains at a time, nothing acknowledged is lost, no watcher misses an event, no deleted key returns', async () => {
   const traffic = new Traffic(store, { writers: 2, pause_ms: 15, roaming: 3 });
