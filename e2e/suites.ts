@@ -77,8 +77,8 @@ export const suites: readonly Suite[] = [
     'e2e/operator/cluster/main.ts',
   ], 12, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'kwok'], debian: ['containers'], root: true }),
   // A lost node waits for all other cases to end, and the chart's upgrade for that: with them it is more than twice as long.
-  suite('operator/cases', 'On a real cluster: what happens to an EdgeStore in the course of its life, eight of eleven cases with their outcomes (e2e/operator/cases/rows.ts), while everybody writes', [
-    'e2e/operator/cases/main.ts', '--part', 'drains,days',
+  suite('operator/cases', 'On a real cluster: what happens to an EdgeStore in the course of its life, ten of eleven cases with their outcomes (e2e/operator/cases/rows.ts), while everybody writes', [
+    'e2e/operator/cases/main.ts', '--part', 'drains,disks,days',
   ], 20, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm'], debian: ['containers'], root: true }),
   suite('operator/monitoring', 'Every expression of the dashboards and alerts, answered by a Prometheus that scraped three replicas under load and the operator', [
     'e2e/operator/monitoring/main.ts',
@@ -89,7 +89,7 @@ export const suites: readonly Suite[] = [
   suite('operator/federation', 'On a real cluster: two EdgeStores of one store, joined by peers, with certificates that come late; TLS for clients', [
     'e2e/operator/federation/main.ts',
   ], 12, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm'], debian: ['containers'], root: true, long: true }),
-  suite('operator/cases-long', 'The same, replicas and volumes that go and return, a node lost for longer than an hour is, the chart upgraded and rolled back: every row of the table', [
+  suite('operator/cases-long', 'The same, and a node lost for longer than an hour is, the chart upgraded and rolled back: every row of the table', [
     'e2e/operator/cases/main.ts',
   ], 30, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm'], debian: ['containers'], root: true, long: true }),
   suite('docs/guides-node', 'The guide to static pods as it stands: the real kubelet runs the store and, on it, its own apiserver', ['e2e/guides/main.ts', '--only', 'static-pods'], 10, {
