@@ -1,41 +1,19 @@
 /**
  * Two replicas merge Kubernetes objects by a table of one's own, under a prefix of one's own. Then one of them has another table, or does not merge at all: both
- * say so, objects merge whole meanwhile, all keys stay the same on both, and what was beaten is listed. Once the tables are equal it ends.
+ * say so, objects merge whole meanwhile, all keys stay the same on both, and what was beaten is listed. Once the tables are equal it ends. Then three replicas, of which one
+ * does not merge from the start (off.ts).
  *
  *   node e2e/robustness/merge-tables/main.ts
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { writeFileSync } from 'node:fs';
 import { writeResults } from '../../results.ts';
-import type { Result } from '../../results.ts';
-import { edgestoreCluster, edgestoreMain } from '../../support/edgestore.ts';
+import { edgestoreCluster } from '../../support/edgestore.ts';
 import type { EtcdLike } from '../../support/member.ts';
-import { run } from '../../support/process.ts';
 import { TempDir } from '../../support/temp.ts';
-import { EVERYTHING, Rpc } from '../shared/rpc.ts';
-
-const results: Result[] = [];
-
-/** Runs one check; what it throws is its failure. */
-async function check(name: string, work: () => Promise<void>): Promise<void> {
-  const started = Date.now();
-  const reason = await work().then(() => '', (error: unknown) => (error instanceof Error ? error.message : String(error)).slice(0, 800));
-  results.push({ suite: 'robustness/merge-tables', name, status: reason === '' ? 'passed' : 'failed', reason, seconds: (Date.now() - started) / 1000 });
-  console.log(`${reason === '' ? 'ok' : 'FAILED'}: ${name}${reason === '' ? '' : `: ${reason}`}`);
-}
-
-async function until(what: string, done: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + 60_000;
-  let last: unknown = 'it is not so yet';
-  while (!(await done().catch((error: unknown) => ((last = error), false)))) {
-    if (Date.now() > end) throw new Error(`${what}: not within 60 s (${String(last)})`);
-    await sleep(100);
-  }
-}
-
-function expectEqual(what: string, found: unknown, wanted: unknown): void {
-  if (JSON.stringify(found) !== JSON.stringify(wanted)) throw new Error(`${what}: ${JSON.stringify(found)}, ${JSON.stringify(wanted)} expected`);
-}
+import { Rpc } from '../shared/rpc.ts';
+import { besideOff } from './off.ts';
+import { alarmed, ALIKE, all, check, cli, conflictsOf, deployment, DIFFER, expectEqual, lines, pending, results, until } from './shared.ts';
+import type { Edit } from './shared.ts';
 
 const prefix = '/objects/';
 const own = `extends: default
@@ -55,15 +33,6 @@ await cluster.start();
 const [a, b] = cluster.members as unknown as readonly [EtcdLike, EtcdLike];
 let rpcs = [new Rpc(a.endpoint), new Rpc(b.endpoint)] as const;
 
-interface Edit {
-  readonly replicas?: number;
-  readonly labels?: Readonly<Record<string, string>>;
-}
-const deployment = (name: string, { replicas = 3, labels = {} }: Edit): string => `${JSON.stringify({
-  kind: 'Deployment', apiVersion: 'apps/v1', metadata: { name, uid: `uid-of-${name}`, labels }, spec: { replicas, selector: null, template: { metadata: {}, spec: { containers: [{ name: 'c', image: 'i' }] } } }, status: {},
-})}\n`;
-
-const all = async (rpc: Rpc): Promise<Map<string, string>> => new Map((await rpc.range(EVERYTHING.key, EVERYTHING.end)).kvs.map(({ key, value }) => [Buffer.from(key).toString(), Buffer.from(value).toString()]));
 const equal = async (): Promise<boolean> => JSON.stringify([...await all(rpcs[0])]) === JSON.stringify([...await all(rpcs[1])]);
 const shown = async (key: string): Promise<Edit> => {
   const { metadata, spec } = JSON.parse((await all(rpcs[0])).get(key)!) as { metadata: { labels?: Record<string, string> }; spec: { replicas: number } };
@@ -97,18 +66,6 @@ async function restart(member: EtcdLike, change: () => void): Promise<void> {
   change();
   await member.start();
   rpcs = [new Rpc(a.endpoint), new Rpc(b.endpoint)] as const;
-}
-
-const cli = async (...args: string[]): Promise<string> => (await run(process.execPath, [edgestoreMain(), ...args], { timeout_ms: 30_000 })).stdout;
-const alarmed = async (member: EtcdLike): Promise<boolean> => (await (await fetch(`${member.endpoint}/metrics`)).text()).includes('edgestore_alarm{type="MERGE-TABLES"} 1');
-const pending = async (member: EtcdLike): Promise<number> => Number(/^edgestore_merge_pending_keys (.*)$/m.exec(await (await fetch(`${member.endpoint}/metrics`)).text())?.[1]);
-const lines = (member: EtcdLike, text: string): number => readFileSync(member.logFile, 'utf8').split('\n').filter((line) => line.includes(text)).length;
-const DIFFER = 'replicas merge by other tables than this one';
-const ALIKE = 'all replicas merge by the same tables';
-
-async function conflictsOf(member: EtcdLike, key: string): Promise<{ rule: string; lost: string }[]> {
-  const [answer] = JSON.parse(await cli('conflicts', '--endpoints', new URL(member.endpoint).host, '--prefix', key, '-o', 'json')) as { conflicts: { key: string; rule: string; value: string | null }[] }[];
-  return answer!.conflicts.filter((conflict) => conflict.key === key).map(({ rule, value }) => ({ rule, lost: Buffer.from(value ?? '', 'base64').toString() }));
 }
 
 await check('a table and a prefix of one\'s own decide, on both replicas', async () => {
@@ -154,5 +111,6 @@ await check('the tables are equal again: the alarm ends, and objects merge by fi
 });
 
 for (const rpc of rpcs) rpc.close();
+await besideOff();
 writeResults(results);
 process.exitCode = results.every((result) => result.status === 'passed') ? 0 : 1;
