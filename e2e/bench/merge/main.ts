@@ -1,5 +1,5 @@
 /**
- * What merging by field costs while nothing conflicts: `npm run bench:merge`.
+ * What merging by field costs while nothing conflicts: `npm run bench:merge`, and in memory: `npm run bench:merge -- --memory 20000`.
  *
  * Objects that a kube-apiserver stored are updated as it updates them: a transaction that compares the revision and puts a value of which little has changed. Each
  * round has fresh stores of each side (round.ts); the median of the rounds' ratios counts.
@@ -7,7 +7,8 @@
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { median, round } from './round.ts';
+import { memory } from './memory.ts';
+import { median, round, SIDES } from './round.ts';
 import type { Figures, Side } from './round.ts';
 import { kinds } from './store.ts';
 
@@ -20,11 +21,21 @@ const { values: options } = parseArgs({
     scale: { type: 'string', default: '1' },
     /** A directory for profiles of all replicas. */
     profiles: { type: 'string', default: '' },
+    /** Instead of time: what so many objects hold of memory. */
+    memory: { type: 'string', default: '' },
     report: { type: 'boolean', default: false },
   },
 });
 const scale = Number(options.scale);
 const CLIENTS = 50;
+
+if (options.memory !== '') {
+  for (const side of SIDES) {
+    const { each } = await memory(side === 'field' ? 'field' : 'off', Number(options.members), Number(options.memory));
+    console.log(`${side}: ${each.map((bytes) => bytes.toFixed(0)).join(', ')} bytes for each of ${options.memory} objects, at each of ${options.members} replicas`);
+  }
+  process.exit();
+}
 
 const rounds: Record<Side, Figures>[] = [];
 for (let i = 0; i < Number(options.rounds); i++) {
@@ -52,6 +63,8 @@ the first store, of each round, their median, least and largest. "off again" say
 | | off | off again | field | off again to off | field to off |
 | --- | --- | --- | --- | --- | --- |
 ${row('update, one client, p50 ms', 'put_ms', 3)}
+${row('of the processors, the replica that is asked, µs an update', 'asked_us', 0)}
+${row('of the processors, the others together, µs an update', 'others_us', 0)}
 ${row('get, one client, p50 ms', 'get_ms', 3)}
 ${row(`updates a second, ${CLIENTS} clients`, 'puts', 0)}
 `;

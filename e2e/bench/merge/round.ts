@@ -9,6 +9,9 @@ export type Side = (typeof SIDES)[number];
 export interface Figures {
   /** One client: p50 of an update, and of a get, ms. */
   readonly put_ms: number;
+  /** Of the processors, µs for each of these updates: the replica that is asked, and all others together. */
+  readonly asked_us: number;
+  readonly others_us: number;
   readonly get_ms: number;
   /** Many clients: updates a second. */
   readonly puts: number;
@@ -39,22 +42,31 @@ export async function round({ members, warm, one, many, clients, profiles }: Rou
   }
   let turn = 0;
   /** Each side's numbers of all blocks; who comes first changes from block to block. */
-  const inTurn = async (blocks: number, ask: (store: Store) => Promise<readonly number[]>): Promise<Record<Side, number[]>> => {
+  const inTurn = async (blocks: number, ask: (store: Store, side: Side) => Promise<readonly number[]>): Promise<Record<Side, number[]>> => {
     const found: Record<Side, number[]> = { off: [], again: [], field: [] };
     for (let block = 0; block < blocks; block++) {
       const first = turn++;
       for (let i = 0; i < SIDES.length; i++) {
         const side = SIDES[(first + (first % 2 === 0 ? i : SIDES.length - i)) % SIDES.length]!;
-        found[side].push(...await ask(stores.get(side)!));
+        found[side].push(...await ask(stores.get(side)!, side));
       }
     }
     return found;
   };
   const blocks = (calls: number): number => Math.max(1, Math.round(calls / BLOCK));
   await inTurn(blocks(warm), (store) => store.updates(BLOCK));
-  const put_ms = await inTurn(blocks(one), (store) => store.updates(BLOCK));
+  const asked_us: Record<Side, number[]> = { off: [], again: [], field: [] };
+  const others_us: Record<Side, number[]> = { off: [], again: [], field: [] };
+  const put_ms = await inTurn(blocks(one), async (store, side) => {
+    const before = store.cpu();
+    const times = await store.updates(BLOCK);
+    const [asked = 0, ...others] = store.cpu().map((us, i) => (us - before[i]!) / BLOCK);
+    asked_us[side].push(asked);
+    others_us[side].push(others.reduce((a, b) => a + b, 0));
+    return times;
+  });
   const get_ms = await inTurn(blocks(one), (store) => store.gets(BLOCK));
   const puts = await inTurn(blocks(many / 4), async (store) => [await store.together(clients, BLOCK * 4)]);
-  const figures = (side: Side): Figures => ({ put_ms: median(put_ms[side]), get_ms: median(get_ms[side]), puts: median(puts[side]) });
+  const figures = (side: Side): Figures => ({ put_ms: median(put_ms[side]), asked_us: median(asked_us[side]), others_us: median(others_us[side]), get_ms: median(get_ms[side]), puts: median(puts[side]) });
   return { off: figures('off'), again: figures('again'), field: figures('field') };
 }

@@ -1,4 +1,5 @@
 /** A store under measurement: its replicas, objects as a kube-apiserver stored them, and the calls of a kube-apiserver. */
+import { readdirSync, readFileSync } from 'node:fs';
 import { corpus } from '../../../datastore/merge/testing/corpus.ts';
 import { change } from '../../../datastore/merge/testing/changes.ts';
 import { Rpc } from '../../robustness/shared/rpc.ts';
@@ -37,11 +38,13 @@ export interface StoreOptions {
 export class Store implements AsyncDisposable {
   readonly #rpc: Rpc;
   readonly #resources: AsyncDisposableStack;
+  readonly #pids: readonly number[];
   readonly #objects: readonly StoredObject[] = kinds.flatMap(({ versions }, kind) => Array.from({ length: KEYS }, (_, i) => ({ key: `/registry/k${kind}/bench/o${i}`, versions, at: 0, revision: 0 })));
   #next = 0;
 
-  private constructor(rpc: Rpc, resources: AsyncDisposableStack) {
+  private constructor(rpc: Rpc, pids: readonly number[], resources: AsyncDisposableStack) {
     this.#rpc = rpc;
+    this.#pids = pids;
     this.#resources = resources;
   }
 
@@ -54,12 +57,17 @@ export class Store implements AsyncDisposable {
     await cluster.start();
     const rpc = new Rpc(cluster.endpoints[0] ?? '');
     starting.defer(() => rpc.close());
-    return new Store(rpc, starting.move());
+    return new Store(rpc, cluster.members.map(({ pid }) => pid!), starting.move());
   }
 
   /** One client that waits for each answer: how long each of `n` updates took, ms. */
   updates(n: number): Promise<number[]> {
     return this.#timed(n, () => this.#update(this.#object()));
+  }
+
+  /** What each replica has taken of the processors so far, µs; the first is the one that is asked. */
+  cpu(): number[] {
+    return this.#pids.map((pid) => readdirSync(`/proc/${pid}/task`).reduce((sum, task) => sum + Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'latin1').split(' ')[0]) / 1_000, 0));
   }
 
   gets(n: number): Promise<number[]> {
