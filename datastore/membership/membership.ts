@@ -276,6 +276,7 @@ export class Membership {
    * Logs held here that nobody writes: of incarnations that never became a member's. A member that is away may be writing one, because nobody could vouch
    * for its disk: if that were removed, the disk would have to be set aside when it comes back. So only what is older than the log of a link that is up
    * (which may be that of a process that has died unnoticed: its successor's log is newer). Where the place goes to another log, all others are left behind.
+   * Of its own place a member knows it by itself: whatever else was written there, it does not write. Nobody else could tell as long as it writes nothing at all.
    */
   #orphans(from: Configuration, made: Configuration): LogId[] {
     const alive = new Set<LogId>([this.#ports.ownLog()]);
@@ -290,6 +291,7 @@ export class Membership {
       if (member === undefined || member.standing === 'evicted') return true;
       if (member.log === null) return false;
       if (!from.members.some((m) => m.log === member.log)) return true;
+      if (member.id === this.self && member.log === this.#ports.ownLog() && this.ready && !this.doubtful) return true;
       const connected = this.#links.connectedLog(member.id);
       return connected !== null && this.#ports.lamportOf(log) < this.#ports.lamportOf(connected);
     });

@@ -54,3 +54,14 @@ test('a log that nobody writes any more and that comes to light later is removed
     expect([connected, gone.map(({ log }) => log), number]).toEqual([connected, left, 1 + left.length]);
   }
 });
+
+test('a member that has written nothing yet removes what was written in its place before it came', async () => {
+  const before = logId(0, 8);
+  for (const [doubtful, left] of [[false, [before]], [true, []]] as const) {
+    const { clock, membership } = running(before, null);
+    membership.doubtful = doubtful;
+    await clock.run(120_000);
+    membership.stop();
+    expect([doubtful, membership.configuration.removed.map(({ log }) => log)]).toEqual([doubtful, left]);
+  }
+});
