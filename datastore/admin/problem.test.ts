@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { RemovedError } from '../place.ts';
 import { startProblem } from './problem.ts';
 
 const errno = (code: string, more: object) => Object.assign(new Error(`${code}: raw`), { code, ...more });
@@ -13,6 +14,7 @@ test.each([
   [errno('EACCES', { syscall: 'mkdir', path: '/data' }), '/data: permission denied (mkdir EACCES)'],
   [errno('ENOENT', { syscall: 'open', path: '/c.pem' }), '/c.pem: there is no such file (open ENOENT)'],
   [new LockedError('held'), 'held'],
+  [new RemovedError('/data'), 'this replica has been removed from its cluster for good. To add it again, add it as a new member, with an empty folder in place of /data'],
   [new TypeError('x is not a function'), undefined],
   ['text', undefined],
 ])('%s', (error, line) => expect(startProblem(error)).toBe(line));

@@ -15,7 +15,7 @@ const errno: Readonly<Record<string, string>> = {
 };
 
 /** Errors that say by themselves what a person should do; by name, so that this file need not know who throws them. */
-const selfExplanatory = new Set(['ConfigError', 'LockedError', 'DamagedError', 'NewerVersionError', 'DiskFullError', 'StaleDataError']);
+const selfExplanatory = new Set(['ConfigError', 'LockedError', 'DamagedError', 'NewerVersionError', 'DiskFullError', 'StaleDataError', 'RemovedError']);
 
 /** A line for the person, or undefined if it is nothing that a person did: then the stack is wanted. */
 export function startProblem(error: unknown): string | undefined {

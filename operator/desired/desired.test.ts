@@ -23,6 +23,7 @@ describe('the StatefulSet', () => {
   });
   test('requests on every container: an autoscaler needs them', () => expect(dig(pod, 'containers', 0, 'resources', 'requests', 'cpu')).toBe('100m'));
   test('probes need no certificate', () => expect(dig(pod, 'containers', 0, 'readinessProbe', 'httpGet')).toEqual({ path: '/readyz', port: 'metrics', scheme: 'HTTP' }));
+  test('the pod shows why a replica refuses to start', () => expect(dig(pod, 'containers', 0, 'terminationMessagePolicy')).toBe('FallbackToLogsOnError'));
   test('how many there are, who updates, and how large new volumes are is no change of the template', () => {
     const hash = templateHash(input());
     expect(templateHash(input({ replicas: 5, partition: 2, claimSize: '9Gi' }))).toBe(hash);

@@ -84,6 +84,8 @@ function podSpec({ store, image, imagePullPolicy, clusterDomain, token }: Statef
       startupProbe: probe('/livez', 2, 1_800),
       livenessProbe: probe('/livez', 10, 6),
       readinessProbe: probe('/readyz', 2, 2),
+      // Why a replica refuses to start (a disk that was removed, a damaged file) is the last that it says: `kubectl describe pod` shows it.
+      terminationMessagePolicy: 'FallbackToLogsOnError',
       securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, runAsNonRoot: true, capabilities: { drop: ['ALL'] } },
       volumeMounts: [{ name: VOLUME, mountPath: HOME }, ...tls.mounts],
     }],
