@@ -1,5 +1,5 @@
 import { describe as group, expect, test } from '@jest/globals';
-import { decode, encode } from './codec/codec.ts';
+import { decode } from './codec/codec.ts';
 import { isProtobuf } from './codec/protobuf.ts';
 import { describe } from './describe.ts';
 import { Dots, OLD } from './dots.ts';
@@ -9,8 +9,7 @@ import { defaultPolicy } from './policy/table.ts';
 import { Quick } from './quick.ts';
 import { change } from './testing/changes.ts';
 import { corpus, testdata } from './testing/corpus.ts';
-import { changed, draws } from './testing/random.ts';
-import type { Fields, Tree } from './tree.ts';
+import { draws, versions } from './testing/random.ts';
 
 const SEED = 20251128;
 const policies = new Policies(defaultPolicy);
@@ -23,31 +22,21 @@ const listed = ({ created, usual, exceptions }: Dots): unknown[] => [created, us
 
 group('what has changed, found without decoding', () => {
   test('is what decoding and comparing finds, whatever was changed in whatever kind', () => {
-    const draw = draws(SEED);
     let [compared, passed] = [0, 0];
-    for (const value of values) {
-      const object = decode(value)!;
-      for (let round = 0; round < 6; round++) {
-        let tree: Tree = object.tree;
-        for (let n = 1 + draw(4); n > 0; n--) tree = changed(tree, draw) ?? tree;
-        const bytes = encode({ ...object, tree: tree as Fields });
-        // Both ways: what one takes away the other adds.
-        for (const [from, to] of [[value, bytes], [bytes, value]] as const) {
-          const [a, b] = [decode(from), decode(to)];
-          if (a === null || b === null) continue;
-          const kind = policies.of(b);
-          const found = quick.describe(from, to, () => before);
-          // Of light kinds nothing is looked at.
-          if (a.uid !== b.uid && kind.light !== true) expect(found).toBeUndefined();
-          if (found === undefined) {
-            if (a.uid === b.uid) passed++;
-            continue;
-          }
-          const expected = kind.light === true ? new Dots(before.created, OLD, new Map()) : describe(a, before, b, kind, () => false);
-          expect({ kind: b.kind, dots: listed(found) }).toEqual({ kind: b.kind, dots: listed(expected) });
-          compared++;
-        }
+    for (const [from, to] of versions(values, 6, draws(SEED))) {
+      const [a, b] = [decode(from), decode(to)];
+      if (a === null || b === null) continue;
+      const kind = policies.of(b);
+      const found = quick.describe(from, to, () => before);
+      // Of light kinds nothing is looked at.
+      if (a.uid !== b.uid && kind.light !== true) expect(found).toBeUndefined();
+      if (found === undefined) {
+        if (a.uid === b.uid) passed++;
+        continue;
       }
+      const expected = kind.light === true ? new Dots(before.created, OLD, new Map()) : describe(a, before, b, kind, () => false);
+      expect({ kind: b.kind, dots: listed(found) }).toEqual({ kind: b.kind, dots: listed(expected) });
+      compared++;
     }
     expect(compared).toBeGreaterThan(1_000);
     // Those that have lost all their metadata, and had no uid before.

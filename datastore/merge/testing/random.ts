@@ -1,5 +1,6 @@
 /** Changes of objects by chance, the same in every run. */
-import type { Tree } from '../tree.ts';
+import { decode, encode } from '../codec/codec.ts';
+import type { Fields, Tree } from '../tree.ts';
 import { bool, number, string } from '../tree.ts';
 
 /** Xorshift: the same in every run. */
@@ -14,7 +15,7 @@ export function draws(seed: number): (below: number) => number {
 }
 
 /** Something somewhere in the tree taken away, doubled, moved or made something else. */
-export function changed(tree: Tree, draw: (below: number) => number): Tree | undefined {
+function changed(tree: Tree, draw: (below: number) => number): Tree | undefined {
   if (draw(6) === 0) return undefined;
   switch (tree.kind) {
     case 'fields': {
@@ -40,5 +41,19 @@ export function changed(tree: Tree, draw: (below: number) => number): Tree | und
     case 'number': return number(String(draw(100)));
     case 'string': return string(`${tree.value}${draw(10)}`);
     default: return tree;
+  }
+}
+
+/** Of each stored object `rounds` versions in which something has been changed, as [from, to] both ways: what one takes away the other adds. */
+export function* versions(values: readonly Uint8Array[], rounds: number, draw: (below: number) => number): Generator<readonly [from: Uint8Array, to: Uint8Array]> {
+  for (const value of values) {
+    const object = decode(value)!;
+    for (let round = 0; round < rounds; round++) {
+      let tree: Tree = object.tree;
+      for (let n = 1 + draw(4); n > 0; n--) tree = changed(tree, draw) ?? tree;
+      const bytes = encode({ ...object, tree: tree as Fields });
+      yield [value, bytes];
+      yield [bytes, value];
+    }
   }
 }
