@@ -278,19 +278,17 @@ export class Store {
     };
   }
 
-  /** Everything decided is durable afterwards, and the folder is free for another process. */
-  /** Gives the folder back, also if the replica is broken: then it rejects with what broke it. */
+  /**
+   * Everything decided is durable afterwards, and the folder is free for another process. A broken replica gives the folder back, too: then it rejects with what
+   * broke it.
+   */
   async close(): Promise<void> {
     this.#compaction.stop();
     this.#mergeRecords.stop();
     this.membership.stop();
     this.watch.closeAll();
     try {
-      try {
-        await this.leases.close();
-      } finally {
-        await this.replica.stop();
-      }
+      await this.leases.close().finally(() => this.replica.stop());
     } finally {
       this.#machine.close();
       await this.#journal.close();
