@@ -2,8 +2,8 @@
 import type { KubeObject } from '../kube-api.ts';
 import type { Cells } from '../cells.ts';
 import { until } from '../scenario.ts';
-import { by, conditions, deletes, finalizers, map, of } from './subject.ts';
-import type { Edit, Outcome, Side, Subject } from './subject.ts';
+import { addsFinalizer, addsLabel, by, conditions, deletes, of, patching } from './subject.ts';
+import type { Edit, Outcome, Subject } from './subject.ts';
 
 interface Spec {
   readonly limits?: { readonly low?: number; readonly high?: number };
@@ -13,7 +13,7 @@ interface Spec {
 const spec = (object: KubeObject | undefined): Spec | undefined => object?.['spec'] as Spec | undefined;
 const phase = (object: KubeObject | undefined): string | undefined => ((object?.['status'] ?? {}) as { phase?: string }).phase;
 const steps = (...names: readonly (readonly [string, string])[]): object => ({ spec: { steps: names.map(([name, run]) => ({ name, run })) } });
-const patch = (name: string, make: (side: Side) => object, seen: Edit['seen']): Edit => ({ name, seen, apply: (api, path, side) => api.patch(by(path, side), make(side)) });
+const patch = patching('patch');
 
 const edits = {
   low: patch('sets `spec.limits.low`', (side) => ({ spec: { limits: { low: of(side, 2, 3) } } }), (object, side) => spec(object)?.limits?.low === of(side, 2, 3)),
@@ -27,8 +27,8 @@ const edits = {
     apply: (api, path, side) => api.patch(by(`${path}/status`, side), { status: { phase: `Side-${side}`, conditions: [{ type: `Side-${side}`, status: 'True', reason: 'R', message: 'm' }] } }),
     seen: (object, side) => phase(object) === `Side-${side}` && conditions(object).some(({ type }) => type === `Side-${side}`),
   },
-  label: patch('adds a label', (side) => ({ metadata: { labels: { [`from-${side}`]: 'yes' } } }), (object, side) => map(object, 'labels')[`from-${side}`] === 'yes'),
-  finalizer: patch('adds a finalizer', (side) => ({ metadata: { finalizers: [`example.test/${side}`] } }), (object, side) => finalizers(object).includes(`example.test/${side}`)),
+  label: addsLabel(patch),
+  finalizer: addsFinalizer(patch),
   delete: deletes,
 } as const satisfies Record<string, Edit>;
 

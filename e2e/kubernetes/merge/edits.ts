@@ -1,7 +1,7 @@
 /** What is done to a Deployment on one side while the other side does something else, and what is expected of each pair. */
 import type { KubeObject } from '../kube-api.ts';
-import { by, conditions, deletes, finalizers, map, of } from './subject.ts';
-import type { Edit, Outcome, Side, Subject } from './subject.ts';
+import { addsFinalizer, addsLabel, by, conditions, deletes, map, of, patching } from './subject.ts';
+import type { Edit, Outcome, Subject } from './subject.ts';
 
 interface Container {
   readonly name: string;
@@ -20,9 +20,7 @@ const status = (object: KubeObject | undefined): { readonly replicas?: number } 
 
 const containers = (...list: object[]): object => ({ spec: { template: { spec: { containers: list } } } });
 
-const patch = (name: string, make: (side: Side) => object, seen: Edit['seen']): Edit => ({
-  name, seen, apply: (api, path, side) => api.patchStrategic(by(path, side), make(side)),
-});
+const patch = patching('patchStrategic');
 
 const edits = {
   spec: patch('sets `spec.minReadySeconds`', (side) => ({ spec: { minReadySeconds: of(side, 7, 8) } }), (object, side) => spec(object)?.minReadySeconds === of(side, 7, 8)),
@@ -33,10 +31,10 @@ const edits = {
     }),
     seen: (object, side) => status(object).replicas === of(side, 11, 12) && conditions(object).some(({ type }) => type === `Side-${side}`),
   },
-  label: patch('adds a label', (side) => ({ metadata: { labels: { [`from-${side}`]: 'yes' } } }), (object, side) => map(object, 'labels')[`from-${side}`] === 'yes'),
+  label: addsLabel(patch),
   tier: patch('changes the label `tier`', (side) => ({ metadata: { labels: { tier: side } } }), (object, side) => map(object, 'labels')['tier'] === side),
   untier: patch('removes the label `tier`', () => ({ metadata: { labels: { tier: null } } }), (object) => object !== undefined && map(object, 'labels')['tier'] === undefined),
-  finalizer: patch('adds a finalizer', (side) => ({ metadata: { finalizers: [`example.test/${side}`] } }), (object, side) => finalizers(object).includes(`example.test/${side}`)),
+  finalizer: addsFinalizer(patch),
   up: patch('scales 2 → 5', () => ({ spec: { replicas: 5 } }), (object) => spec(object)?.replicas === 5),
   down: patch('scales 2 → 1', () => ({ spec: { replicas: 1 } }), (object) => spec(object)?.replicas === 1),
   image: patch('changes an image', (side) => containers({ name: 'main', image: `example.test/main:${side}` }), (object, side) => container(object, 'main')?.image === `example.test/main:${side}`),

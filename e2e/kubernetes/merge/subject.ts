@@ -46,6 +46,16 @@ export const map = (object: KubeObject | undefined, field: 'labels' | 'annotatio
 export const finalizers = (object: KubeObject | undefined): readonly string[] => (object?.metadata['finalizers'] ?? []) as string[];
 export const conditions = (object: KubeObject | undefined): readonly { readonly type: string }[] => ((object?.['status'] ?? {}) as { conditions?: { type: string }[] }).conditions ?? [];
 
+type Patch = (name: string, make: (side: Side) => object, seen: Edit['seen']) => Edit;
+
+/** Makes edits that are patches of one of apiserver's kinds. */
+export const patching = (how: 'patch' | 'patchStrategic'): Patch => (name, make, seen) => ({ name, seen, apply: (api, path, side) => api[how](by(path, side), make(side)) });
+
+export const addsLabel = (patch: Patch): Edit =>
+  patch('adds a label', (side) => ({ metadata: { labels: { [`from-${side}`]: 'yes' } } }), (object, side) => map(object, 'labels')[`from-${side}`] === 'yes');
+export const addsFinalizer = (patch: Patch): Edit =>
+  patch('adds a finalizer', (side) => ({ metadata: { finalizers: [`example.test/${side}`] } }), (object, side) => finalizers(object).includes(`example.test/${side}`));
+
 export const deletes: Edit = {
   name: 'deletes it',
   apply: (api, path) => api.remove(path),
