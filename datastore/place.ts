@@ -18,7 +18,7 @@ import type { Logger } from './host/log.ts';
 import { limits } from './limits.ts';
 import type { JoinAnswer } from './membership/codec.ts';
 import { encodeConfiguration } from './membership/codec.ts';
-import { evicting, isRemoved, joining, voters } from './membership/configuration.ts';
+import { isRemoved, joining, voters } from './membership/configuration.ts';
 import { ForgottenDeletionError } from './replica/assert.ts';
 import { incarnationOf, logName } from './replica/types.ts';
 import type { LogId } from './replica/types.ts';
@@ -269,7 +269,7 @@ export class Place implements MembershipPort {
       if (away < evictAfterMs || membership.doubtful) continue;
       log.warn('a member has been away for too long: it is evicted if a majority agrees', { member: name, awayMs: away });
       this.#seenMs.set(id, now - evictAfterMs * ALARM_SHARE);
-      membership.propose(evicting(id)).catch((error: unknown) => log.warn('the eviction was not decided', { member: name, error }));
+      membership.evictAway(id).catch((error: unknown) => log.warn('the eviction was not decided', { member: name, error }));
     }
   }
 

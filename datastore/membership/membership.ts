@@ -13,7 +13,7 @@ import { Agreement, readBallot, writeBallot } from './agreement.ts';
 import type { Vote } from './agreement.ts';
 import { decodeConfiguration, decodeJoin, encodeConfiguration, encodeJoined, readText, writeText } from './codec.ts';
 import type { JoinAnswer, JoinRequest, JoinResult } from './codec.ts';
-import { bind, isLeftBehind, isRemoved, joining, memberOf, placeOf, removing, settle, voters, withoutRetired, withRemoved } from './configuration.ts';
+import { bind, evicting, isLeftBehind, isRemoved, joining, memberOf, placeOf, removing, settle, voters, withoutRetired, withRemoved } from './configuration.ts';
 import type { Change, Configuration, ConfiguredMember } from './configuration.ts';
 
 /** What the disk keeps of the membership. */
@@ -199,6 +199,14 @@ export class Membership {
       if (spent !== undefined) throw errUnavailable(`${logName(spent.log!)} is retired: it cannot come back under that name`);
       return withoutRetired(withRemoved(made, this.#orphans(from, made)), (log) => this.#ports.isRetiredEverywhere(log));
     }, withinMs);
+  }
+
+  /**
+   * Evicts a member that is away, by a majority's consent. If its link is up by the time the votes are there, it has come back and keeps its place: it may
+   * be the last disk but this one, and its own vote may be what makes the majority. @throws EtcdError, errTimeout
+   */
+  evictAway(id: bigint): Promise<Configuration> {
+    return this.propose((from) => (this.#links.connectedLog(id) !== null ? null : evicting(id)(from)));
   }
 
   /**
