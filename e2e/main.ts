@@ -1,10 +1,10 @@
 /**
- * Runs the end-to-end suites one after the other, each as a process of its own, and adds up what they found. A suite that mostly waits runs
- * beside those after it; its output is shown when it has ended.
+ * Runs the end-to-end suites in two lanes, each suite as a process of its own, and adds up what they found. In the second lane are those that mostly wait
+ * (suites.ts); what they print is shown when they have ended, between two of the first.
  *
  *   npm run e2e -- [--only NAME[,NAME]] [--long] [--no-setup] [--list]
  *
- * A suite that fails does not keep the others from running. Programs and packages that a suite needs are built and installed first.
+ * A suite that fails does not keep the others from running. Programs and packages that the suites need are built and installed before the first begins.
  * Exits 1 if anything failed. E2E_RESULTS: where to write all results as JSON.
  */
 import { spawn } from 'node:child_process';
@@ -24,6 +24,7 @@ const ROOT = join(import.meta.dirname, '..');
 const SETUP_LIMIT_MINUTES = 40;
 const KILL_GRACE_MS = 15_000;
 
+const startedAll = Date.now();
 const running = new Set<ChildProcess>();
 
 /** Sends a signal to the suite and to everything that it started and left in its process group. */
@@ -58,45 +59,59 @@ async function run(command: string, args: readonly string[], limit_minutes: numb
   return late ? `not done after ${limit_minutes} min` : problem;
 }
 
-/** Builds and installs what a suite needs. Returns why it cannot run, '' if it can. */
-async function prepare(suite: Suite, setup: boolean): Promise<{ readonly skip: string; readonly fail: string }> {
-  const isRoot = process.getuid?.() === 0;
-  if ((suite.root || suite.debian.length > 0) && !isRoot) return { skip: 'needs root', fail: '' };
-  if (!setup) return { skip: '', fail: '' };
-  if (suite.tools.length > 0) {
-    const problem = await run('bash', ['e2e/tools/setup.sh', ...suite.tools], SETUP_LIMIT_MINUTES);
-    if (problem !== '') return { skip: '', fail: `e2e/tools/setup.sh ${suite.tools.join(' ')}: ${problem}` };
+/** What went wrong with each group of programs or packages that could not be made ready. */
+type Lacking = ReadonlyMap<string, string>;
+
+const isRoot = process.getuid?.() === 0;
+const needsRoot = (suite: Suite): boolean => suite.root || suite.debian.length > 0;
+
+/** Builds and installs what suites need, while nothing else runs: no test is disturbed, and how long a suite takes is its own time. */
+async function prepare(chosen: readonly Suite[]): Promise<Lacking> {
+  const lacking = new Map<string, string>();
+  const able = chosen.filter((suite) => isRoot || !needsRoot(suite));
+  for (const [script, groups] of [['tools/setup.sh', able.flatMap(({ tools }) => tools)], ['tools/debian.sh', able.flatMap(({ debian }) => debian)]] as const) {
+    for (const group of new Set(groups)) {
+      const problem = await run('bash', [`e2e/${script}`, group], SETUP_LIMIT_MINUTES);
+      if (problem !== '') lacking.set(group, `e2e/${script} ${group}: ${problem}`);
+    }
   }
-  if (suite.debian.length > 0) {
-    const problem = await run('bash', ['e2e/tools/debian.sh', ...suite.debian], SETUP_LIMIT_MINUTES);
-    if (problem !== '') return { skip: '', fail: `e2e/tools/debian.sh ${suite.debian.join(' ')}: ${problem}` };
-  }
-  return { skip: '', fail: '' };
+  return lacking;
 }
 
-type Outcome = () => Promise<Result[]>;
-
-/**
- * Starts one suite; what it needs is there when this resolves. What it returns waits for its end. What the suite wrote counts; a bad end that its results do not show is a failure of its own. */
-async function startSuite(suite: Suite, setup: boolean, dir: TempDir): Promise<Outcome> {
+/** Runs one suite. What it wrote counts; a bad end that its results do not show is a failure of its own. `output`: a file for what it prints. */
+async function runSuite(suite: Suite, lacking: Lacking, file: string, output?: string): Promise<Result[]> {
   const started = Date.now();
   const only = (status: Result['status'], reason: string): Result =>
     ({ suite: suite.name, name: suite.about, status, reason, seconds: (Date.now() - started) / 1000 });
-  const { skip, fail } = await prepare(suite, setup);
-  if (skip !== '') return async () => [only('skipped', skip)];
-  if (fail !== '') return async () => [only('failed', fail)];
-  const file = dir.join(`${suite.name.replaceAll('/', '-')}.json`);
-  const output = suite.beside ? file.replace(/json$/, 'log') : undefined;
-  const end = run(process.execPath, suite.args, suite.limit_minutes, { E2E_RESULTS: file }, output);
-  return async () => {
-    const problem = await end;
-    if (output !== undefined) console.log(`\n=== ${suite.name}, which ran beside others\n${readFileSync(output, 'utf8')}`);
-    const written = readResults(file);
-    if (written === undefined) return [problem === '' ? only('passed', '') : only('failed', problem)];
-    const results = written.map((result) => ({ ...result, suite: suite.name }));
-    const shown = results.some((result) => result.status === 'failed');
-    return problem === '' || shown ? results : [...results, only('failed', problem)];
-  };
+  if (needsRoot(suite) && !isRoot) return [only('skipped', 'needs root')];
+  const lacks = [...suite.tools, ...suite.debian].map((group) => lacking.get(group)).find((problem) => problem !== undefined);
+  if (lacks !== undefined) return [only('failed', lacks)];
+  const problem = await run(process.execPath, suite.args, suite.limit_minutes, { E2E_RESULTS: file }, output);
+  const written = readResults(file);
+  if (written === undefined) return [problem === '' ? only('passed', '') : only('failed', problem)];
+  const results = written.map((result) => ({ ...result, suite: suite.name }));
+  const shown = results.some((result) => result.status === 'failed');
+  return problem === '' || shown ? results : [...results, only('failed', problem)];
+}
+
+/** All results, in the order of the suites, and how long each suite took by the clock. */
+class Outcomes {
+  readonly wall_s = new Map<string, number>();
+  private readonly found = new Map<string, Result[]>();
+
+  constructor(chosen: readonly Suite[]) {
+    for (const { name } of chosen) this.found.set(name, []);
+  }
+
+  get results(): Result[] {
+    return [...this.found.values()].flat();
+  }
+
+  add(suite: Suite, started: number, results: Result[]): void {
+    this.wall_s.set(suite.name, (Date.now() - started) / 1000);
+    this.found.set(suite.name, results);
+    writeResults(this.results);
+  }
 }
 
 async function main(): Promise<number> {
@@ -110,23 +125,40 @@ async function main(): Promise<number> {
   const names = options.only?.split(',');
   const unknown = names?.find((name) => !suites.some((suite) => suite.name === name));
   if (unknown !== undefined) throw new Error(`no suite '${unknown}'; there are: ${suites.map((suite) => suite.name).join(', ')}`);
+  const chosen = suites.filter((suite) => (names === undefined ? options.long || !suite.long : names.includes(suite.name)));
+  const absent = chosen.map(({ args: [file = ''] }) => file).find((file) => file.startsWith('e2e/') && !existsSync(join(ROOT, file)));
+  if (absent !== undefined) throw new Error(`${absent} does not exist`);
 
   await using dir = TempDir.create('results');
-  const results: Result[] = [];
-  const besides: Outcome[] = [];
-  for (const suite of suites) {
-    if (names !== undefined ? !names.includes(suite.name) : suite.long && !options.long) continue;
-    console.log(`\n=== ${suite.name}: ${suite.about}`);
-    if (suite.args[0]?.startsWith('e2e/') === true && !existsSync(`${ROOT}/${suite.args[0]}`)) throw new Error(`${suite.args[0]} does not exist`);
-    const outcome = await startSuite(suite, !options['no-setup'], dir);
-    if (suite.beside) besides.push(outcome);
-    else results.push(...await outcome());
-    writeResults(results);
-  }
-  for (const outcome of besides) results.push(...await outcome());
-  writeResults(results);
-  console.log(`\n${summary(results)}\n${countLine(results)}`);
-  return results.some((result) => result.status === 'failed') ? 1 : 0;
+  const outcomes = new Outcomes(chosen);
+  const seconds = (from: number): string => ((Date.now() - from) / 1000).toFixed(0);
+  const lacking = options['no-setup'] ? new Map<string, string>() : await prepare(chosen);
+  const prepared_s = seconds(startedAll);
+
+  const toShow: string[] = [];
+  const show = (): void => toShow.splice(0).forEach((text) => console.log(text));
+  const lane = async (mine: readonly Suite[], quiet: boolean): Promise<string> => {
+    const from = Date.now();
+    for (const suite of mine) {
+      const file = dir.join(`${suite.name.replaceAll('/', '-')}.json`);
+      const output = quiet ? file.replace(/json$/, 'log') : undefined;
+      const started = Date.now();
+      if (output === undefined) console.log(`\n=== ${suite.name}: ${suite.about}`);
+      outcomes.add(suite, started, await runSuite(suite, lacking, file, output));
+      if (output === undefined) show();
+      else toShow.push(`\n=== ${suite.name}, which ran beside others for ${seconds(started)} s: ${suite.about}\n${existsSync(output) ? readFileSync(output, 'utf8') : ''}`);
+    }
+    return seconds(from);
+  };
+  // By itself, a suite of the second lane shows what it prints at once.
+  const second = chosen.filter(({ beside }) => beside);
+  const first = chosen.filter(({ beside }) => !beside);
+  const took = await Promise.all([lane(first, false), lane(second, first.length > 0)]);
+  show();
+  console.log(`\n${summary(outcomes.results, outcomes.wall_s)}`);
+  console.log(`${seconds(startedAll)} s in all: ${prepared_s} s to prepare, then the lanes side by side, ${took.join(' s and ')} s`);
+  console.log(countLine(outcomes.results));
+  return outcomes.results.some((result) => result.status === 'failed') ? 1 : 0;
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -14,6 +14,7 @@ test('the count line is what CI reads', () => {
 test('what was skipped and what failed is named with its reason', () => {
   assert.equal(summary([result('passed'), result('skipped', 'no root'), result('failed', 'bad')]),
     'skipped: s: n: no root\nfailed: s: n: bad\ns : 1 passed, 1 failed, 1 skipped (3 s)');
+  assert.equal(summary([result('passed'), result('passed')], new Map([['s', 4.6]])), 's : 2 passed, 0 failed (2 s, wall 5 s)');
 });
 
 test('jest: a file that cannot be loaded is a failure', () => {

@@ -70,8 +70,8 @@ export function countLine(results: readonly Result[]): string {
   return `${count('passed')} passed, ${count('failed')} failed${count('skipped') === 0 ? '' : `, ${count('skipped')} skipped`}`;
 }
 
-/** What was skipped and what failed, by name with reason, then each suite's counts and time. */
-export function summary(results: readonly Result[]): string {
+/** What was skipped and what failed, by name with reason, then each suite's counts and time: of its tests added up and, if it is known, by the clock from start to end. */
+export function summary(results: readonly Result[], wall_s?: ReadonlyMap<string, number>): string {
   const lines: string[] = [];
   for (const status of ['skipped', 'failed'] as const) {
     for (const { suite, name, reason } of results.filter((result) => result.status === status)) lines.push(`${status}: ${suite}: ${name}: ${reason}`);
@@ -79,7 +79,8 @@ export function summary(results: readonly Result[]): string {
   for (const suite of new Set(results.map((result) => result.suite))) {
     const own = results.filter((result) => result.suite === suite);
     const seconds = Math.round(own.reduce((sum, result) => sum + result.seconds, 0));
-    lines.push(`${suite}: ${countLine(own)} (${seconds} s)`.replace(':', ' :'));
+    const wall = wall_s?.get(suite);
+    lines.push(`${suite} : ${countLine(own)} (${seconds} s${wall === undefined ? '' : `, wall ${Math.round(wall)} s`})`);
   }
   return lines.join('\n');
 }

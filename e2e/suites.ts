@@ -12,7 +12,7 @@ export interface Suite {
   readonly root: boolean;
   /** Only with --long. */
   readonly long: boolean;
-  /** Leaves the processor alone for most of its time: the suites after it run meanwhile. */
+  /** Leaves the processors alone for most of its time: it is in the second lane, with others of the kind one after the other, beside those of the first. */
   readonly beside: boolean;
   readonly limit_minutes: number;
   /** Arguments for node, from the checkout's root. */
