@@ -22,7 +22,10 @@ export interface Suite {
 const suite = (name: string, about: string, args: readonly string[], limit_minutes: number, more: Partial<Suite> = {}): Suite =>
   ({ name, about, args, limit_minutes, tools: [], debian: [], root: false, long: false, beside: false, ...more });
 
-/** In the order in which they run: what fails fast comes first. */
+/**
+ * In the order in which they run, in two lanes: what fails fast comes first. Nothing is shared between two that run at once but the machine: ports are free ones,
+ * folders their own, and each real cluster has its own namespaces, networks and cgroups (hack/cluster). Each lane takes about as long as the other.
+ */
 export const suites: readonly Suite[] = [
   suite('helpers', 'The tests of the end-to-end tests\' own helpers', ['--test', 'e2e/**/*.test.ts'], 3),
   suite('robustness/partitions', 'Links that are cut, one-way, flapping, slow, and kill -9: nothing acknowledged is lost, replicas end equal, watchers miss nothing', [
@@ -59,7 +62,9 @@ export const suites: readonly Suite[] = [
   suite('robustness/kill9', 'kill -9 under load: nothing acknowledged is lost, watchers resume without gap or duplicate', [
     'e2e/robustness/kill9/main.ts', '--kills', '40', '--seed', '1',
   ], 8),
-  suite('docs/guides', 'The guides for people, every command and file in them as it stands: cells, clusters federated by peers', ['e2e/guides/main.ts'], 10, { tools: ['etcd', 'k8s', 'kwok'], root: true }),
+  suite('docs/guides', 'The guides for people, every command and file in them as it stands: cells, clusters federated by peers', ['e2e/guides/main.ts'], 10, {
+    tools: ['etcd', 'k8s', 'kwok'], root: true, beside: true,
+  }),
   suite('operator/apiserver', 'The operator against a real apiserver: every rule of the CRD, hostile values, two operators, RBAC by the audit log, 200 EdgeStores', [
     'e2e/operator/apiserver/main.ts',
   ], 12, { tools: ['k8s', 'kwok'] }),
@@ -72,14 +77,13 @@ export const suites: readonly Suite[] = [
   ], 15, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm', 'kwok'], debian: ['containers'], root: true }),
   suite('operator/scaling', 'On a real cluster: a HorizontalPodAutoscaler takes an EdgeStore from 2 replicas to 5 under reads and back, while everybody writes and watches', [
     'e2e/operator/scaling/main.ts',
-  ], 12, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm'], debian: ['containers'], root: true }),
+  ], 12, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm'], debian: ['containers'], root: true, beside: true }),
   suite('operator/cluster', 'The image and a real cluster by themselves: same digest twice, pods of a StatefulSet under load, volumes, nothing left behind', [
     'e2e/operator/cluster/main.ts',
   ], 12, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'kwok'], debian: ['containers'], root: true }),
-  // A lost node waits for all other cases to end, and the chart's upgrade for that: with them it is more than twice as long.
-  suite('operator/cases', 'On a real cluster: what happens to an EdgeStore in the course of its life, ten of eleven cases with their outcomes (e2e/operator/cases/rows.ts), while everybody writes', [
-    'e2e/operator/cases/main.ts', '--part', 'drains,disks,days',
-  ], 20, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm'], debian: ['containers'], root: true }),
+  suite('operator/cases', 'On a real cluster: what happens to an EdgeStore in the course of its life, every case with its outcome (e2e/operator/cases/rows.ts), while everybody writes', [
+    'e2e/operator/cases/main.ts',
+  ], 20, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm'], debian: ['containers'], root: true, beside: true }),
   suite('operator/monitoring', 'Every expression of the dashboards and alerts, answered by a Prometheus that scraped three replicas under load and the operator', [
     'e2e/operator/monitoring/main.ts',
   ], 6, { tools: ['k8s', 'checks'], debian: ['monitoring'] }),
@@ -89,9 +93,6 @@ export const suites: readonly Suite[] = [
   suite('operator/federation', 'On a real cluster: two EdgeStores of one store, joined by peers, with certificates that come late; TLS for clients', [
     'e2e/operator/federation/main.ts',
   ], 12, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm'], debian: ['containers'], root: true, long: true }),
-  suite('operator/cases-long', 'The same, and a node lost for longer than an hour is, the chart upgraded and rolled back: every row of the table', [
-    'e2e/operator/cases/main.ts',
-  ], 30, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm'], debian: ['containers'], root: true, long: true }),
   suite('docs/guides-node', 'The guide to static pods as it stands: the real kubelet runs the store and, on it, its own apiserver', ['e2e/guides/main.ts', '--only', 'static-pods'], 10, {
     tools: ['etcd', 'k8s', 'kubelet'], debian: ['containers'], root: true, long: true,
   }),

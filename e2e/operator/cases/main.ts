@@ -98,23 +98,33 @@ const part = async (what: string, name: string, replicas: number, work: (context
 /** What goes wrong outside of a step is a failure as well, and must not keep the others from ending. */
 const guarded = (what: string, work: Promise<unknown>): Promise<unknown> => work.catch((error: unknown) => steps.run(`${what} could be prepared and cleaned up`, () => Promise.reject(error instanceof Error ? error : new Error(String(error)))));
 
-const oldest = parts.includes('outpost') || parts.includes('upgrade') ? await open('outpost', 3, { compaction: { retention: `${KEPT_S}s` } }) : undefined;
-const others = Promise.all([
+/** Rolls the operator, and with it every replica of every store: it waits until the others are done. */
+const afterwards = async (oldest: Case | undefined): Promise<void> => {
+  if (oldest === undefined) return;
+  if (parts.includes('upgrade')) {
+    await upgrade(oldest, {
+      older, newer,
+      upgrade: () => install(cluster, '--reset-values', '--set', 'image.tag=e2e-newer', '--set', 'metrics.service.enabled=true'),
+      rollback: async () => void await cluster.helm(['rollback', RELEASE, '1', '-n', SYSTEM, '--wait', '--timeout', '4m']),
+    });
+  }
+  await close(oldest);
+};
+
+let oldest: Case | undefined;
+await Promise.all([
+  guarded('outpost', (async () => {
+    if (!parts.includes('outpost') && !parts.includes('upgrade')) return;
+    oldest = await open('outpost', 3, { compaction: { retention: `${KEPT_S}s` } });
+    said('outpost is ready');
+    if (parts.includes('outpost')) await outpost(oldest);
+  })()),
   guarded('shop', part('drains', 'shop', 3, drains)),
   guarded('depot', part('disks', 'depot', 5, disks)),
   guarded('kiosk', part('days', 'kiosk', 3, days)),
 ]);
-if (oldest !== undefined && parts.includes('outpost')) await outpost(oldest, others);
-await others;
 said('all but the upgrade is done');
-if (oldest !== undefined && parts.includes('upgrade')) {
-  await upgrade(oldest, {
-    older, newer,
-    upgrade: () => install(cluster, '--reset-values', '--set', 'image.tag=e2e-newer', '--set', 'metrics.service.enabled=true'),
-    rollback: async () => void await cluster.helm(['rollback', RELEASE, '1', '-n', SYSTEM, '--wait', '--timeout', '4m']),
-  });
-}
-if (oldest !== undefined) await guarded('outpost', close(oldest));
+await guarded('outpost', afterwards(oldest));
 
 const accounts = account(steps.results, seen);
 console.log(`\nCase by case:\n${accountText(accounts)}\n`);

@@ -32,18 +32,22 @@ const PARTS = ['datastore', 'operator', 'crds', 'package.json', 'package-lock.js
 
 /**
  * Writes a checkout to `folder` of which an image can be made: the program as it was at `commit`, or else as it is, with the older version's number.
- * Dependencies are this checkout's.
+ * Dependencies are this checkout's if they were the same; otherwise npm installs those of then.
  */
 export async function olderProgram(folder: string, commit?: string): Promise<string> {
   mkdirSync(folder, { recursive: true });
   if (commit === undefined) {
     for (const part of PARTS) cpSync(join(ROOT, part), join(folder, part), { recursive: true });
   } else {
-    const archive = join(folder, 'program.tar');
-    for (const [command, args] of [['git', ['-C', ROOT, 'archive', '-o', archive, commit, ...PARTS]], ['tar', ['-xf', archive, '-C', folder]]] as const) {
-      const { code, stderr } = await run(command, args, { timeout_ms: 60_000 });
+    const must = async (command: string, args: readonly string[], cwd = ROOT): Promise<void> => {
+      const { code, stderr } = await run(command, args, { timeout_ms: 300_000, cwd });
       expect(code === 0, `${command} ${args.join(' ')}: ${stderr}`);
-    }
+    };
+    const archive = join(folder, 'program.tar');
+    await must('git', ['archive', '-o', archive, commit, ...PARTS]);
+    await must('tar', ['-xf', archive, '-C', folder]);
+    const lock = (root: string): string => readFileSync(join(root, 'package-lock.json'), 'utf8');
+    if (lock(folder) !== lock(ROOT)) await must('npm', ['ci', '--omit=dev', '--no-audit', '--no-fund'], folder);
   }
   edit(join(folder, 'datastore/config/version.ts'), /(EDGESTORE_VERSION = ')[^']*/, `$1${OLDER_VERSION}`);
   if (!existsSync(join(folder, 'node_modules'))) symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));

@@ -5,7 +5,7 @@
  * | row | case | outcome | seen in |
  * |---|---|---|---|
  * | away | a pod deleted | as many replicas; it returns on its volume | day-cases.ts |
- * | away | a node lost for an hour | the same; it serves at once and catches up | outpost-case.ts: for as long as all other cases take, at least 24 times what is kept of history |
+ * | away | a node lost for an hour | the same; it serves at once and catches up | outpost-case.ts: for 24 times what is kept of history (an hour is six times the default) |
  * | successor | the operator killed in the middle of a drain | its successor goes on from status, no second drain | drain-cases.ts |
  * | lease | two operators | one holds the Lease, the other writes nothing | drain-cases.ts |
  * | cancelled | more replicas are wanted during a drain, as an autoscaler wants them: at /scale | cancelled, the replica serves again, Event | drain-cases.ts |
