@@ -9,7 +9,7 @@ import type { Settings } from './config/settings.ts';
 import { EDGESTORE_VERSION, ETCD_API_LEVEL } from './config/version.ts';
 import type { Logger } from './host/log.ts';
 import { createHost } from './host/node-host.ts';
-import { nodeWorkers } from './host/workers.ts';
+import { NodeWorkers } from './host/workers.ts';
 import type { MergerOptions } from './merge/merger.ts';
 import { parsePolicy } from './merge/policy/file.ts';
 import { defaultPolicy } from './merge/policy/table.ts';
@@ -94,6 +94,8 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
 
   let replication: Replication | undefined;
   const acks = new WriteAcks(host.clock, settings.writeAcks);
+  // Before there is anything in memory.
+  const workers = new NodeWorkers();
   const store: Store = await openStore(host, {
     dataDir: settings.dataDir,
     identify: identify(settings, host, log, discovery),
@@ -110,14 +112,17 @@ export async function startReplica(settings: Settings, log: Logger, onFatal: (er
     journalObserver: telemetry.journal,
     peerReachable: (slot) => replication?.reachable(slot) ?? false,
     onFatal: (error) => onFatal(endedBy(error, store, settings.dataDir)),
-  }, log, nodeWorkers);
+  }, log, workers).catch((error: unknown) => {
+    workers.close();
+    throw error;
+  });
 
   telemetry.identify({
     name: store.self.name, slot: store.self.slot, memberId: store.self.id, clusterId: store.cluster.clusterId,
     version: EDGESTORE_VERSION, etcdVersion: ETCD_API_LEVEL, nodeVersion: process.version,
   });
   tellTables(store, log);
-  const closing: (() => Promise<void>)[] = [() => store.close()];
+  const closing: (() => Promise<void>)[] = [async () => workers.close(), () => store.close()];
   /** Undoes what has been done, the last first: at the end, or when starting fails half-way. */
   const close = async (): Promise<void> => {
     for (const step of closing.splice(0).reverse()) await step();

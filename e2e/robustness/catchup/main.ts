@@ -2,7 +2,7 @@
  * A new replica joins and one that was away returns, a hundred thousand keys go at once, history is compacted, a snapshot is made: and nobody's event loop
  * stands still over it.
  *
- *   node e2e/robustness/catchup/main.ts [--keys 100000] [--bytes 1024] [--only join,return,busy,compact,snapshot,delete] [--report FILE]
+ *   node e2e/robustness/catchup/main.ts [--keys 100000] [--bytes 1024] [--only join,return,busy,compact,snapshot,delete] [--report FILE] [--verbose]
  *
  * One replica as a process, etcd's own `benchmark` on it, and a second that joins it. For every phase: how long until the other has it, and the longest turns
  * of each event loop, in CPU time (turns.ts), which other work on the machine does not make longer, and how much of each were V8's collections. Node's own
@@ -10,8 +10,8 @@
  * nothing is taken off it.
  */
 import { execFileSync, fork } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { existsSync, writeFileSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,6 +29,7 @@ const { values } = parseArgs({ options: {
   bytes: { type: 'string', default: '1024' },
   only: { type: 'string', default: 'join,return,busy,compact,snapshot,delete' },
   report: { type: 'string' },
+  verbose: { type: 'boolean', default: false },
 } });
 const phases = new Set(values.only.split(','));
 const TICK_MS = 10;
@@ -70,6 +71,8 @@ class Replica {
   readonly #peer: number;
   #program: Program | null = null;
   #lives = 0;
+  /** Since when it serves, since the epoch. */
+  #readyMs = Infinity;
 
   constructor(name: string, client: number, peer: number) {
     this.#name = name;
@@ -92,19 +95,28 @@ class Replica {
       logFile: dir.join(`${this.#name}-${this.#lives++}.log`),
       env: { NODE_OPTIONS: `--import ${TURNS} ${process.env['CATCHUP_NODE_OPTIONS'] ?? ''}`, EDGESTORE_TURNS: dir.join(`${this.#name}.turns`) },
     });
+    this.#readyMs = Infinity;
     this.#program.start();
     if (wait) await this.ready();
   }
 
   async ready(): Promise<void> {
     await this.#program?.waitForLine(READY_LINE, 120_000);
+    this.#readyMs = Date.now();
   }
 
-  /** Its longest turns in this life, the longest first. */
+  /** Its longest turns since the last time, the longest first. Before it serves nobody waits for it: it loads its program and reads its disk. */
   async turns(): Promise<Turn[]> {
+    const pid = this.#program?.pid;
+    if (pid === undefined) return [];
+    const file = `${dir.join(`${this.#name}.turns`)}.${pid}`;
+    // Collections are told to their observers a moment later.
     await sleep(400);
-    const text = await readFile(`${dir.join(`${this.#name}.turns`)}.${this.#program?.pid}`, 'utf8').catch(() => '[]');
-    return JSON.parse(text) as Turn[];
+    process.kill(pid, 'SIGUSR2');
+    while (!existsSync(file)) await sleep(20);
+    const turns = JSON.parse(await readFile(file, 'utf8')) as Turn[];
+    await rm(file);
+    return turns.filter(({ at, ms }) => at - ms >= this.#readyMs).sort((x, y) => y.ms - x.ms);
   }
 
   async stop(): Promise<void> {
@@ -149,7 +161,7 @@ async function held(replica: Replica): Promise<Held> {
  */
 async function watched(name: string, replicas: readonly [Replica, ...Replica[]], work: () => Promise<void>, limitMs: readonly number[] = [HELD_MS]): Promise<void> {
   for (const replica of replicas) await held(replica).catch(() => undefined);
-  const before = await Promise.all(replicas.map((replica) => replica.turns()));
+  await Promise.all(replicas.map((replica) => replica.turns()));
   await idle();
   const from = performance.now();
   await work();
@@ -158,7 +170,8 @@ async function watched(name: string, replicas: readonly [Replica, ...Replica[]],
   const figures = await Promise.all(replicas.map((replica) => held(replica).catch(() => ({ max: NaN, p99: NaN }))));
   console.log(`${name}: ${ms.toFixed(0)} ms; an idle event loop was delayed by at most ${stalled.toFixed(0)} ms`);
   for (const [i, replica] of replicas.entries()) {
-    const turns = (await replica.turns()).filter(({ at }) => !(before[i] ?? []).some((turn) => turn.at === at));
+    const turns = await replica.turns();
+    if (values.verbose) for (const { at, ms } of turns.slice(0, 12)) console.log(`    ${ms.toFixed(0)} ms, till ${at.toFixed(0)}`);
     const longest = turns[0]?.ms ?? 0;
     const who = replicas.length === 1 ? 'the replica' : i === 0 ? 'donor' : 'receiver';
     console.log(`  ${who}: longest turns ${turns.slice(0, 8).map(told).join(', ')} ms of CPU; delay at most ${figures[i]!.max.toFixed(0)} ms, p99 ${figures[i]!.p99.toFixed(0)} ms`);
