@@ -127,8 +127,9 @@ said('all but the upgrade is done');
 await guarded('outpost', afterwards(oldest));
 
 const accounts = account(steps.results, seen);
-console.log(`\nCase by case:\n${accountText(accounts)}\n`);
-if (values.only === undefined && parts.length === PARTS.length) {
+const whole = values.only === undefined && parts.length === PARTS.length;
+console.log(`\nCase by case:\n${accountText(whole ? accounts : accounts.filter(({ steps: done }) => done.length > 0))}\n`);
+if (whole) {
   await steps.run('every row of the table was seen', () => {
     const lacking = accounts.filter(({ steps: done }) => done.length === 0).map(({ row }) => rows[row]);
     expect(lacking.length === 0, lacking.join('; '));
