@@ -9,6 +9,7 @@ import { configure } from './config/config.ts';
 import { helpText } from './config/help.ts';
 import { nearest } from './config/values.ts';
 import { versionText } from './config/version.ts';
+import { collectRarely } from './host/heap.ts';
 import { readFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -68,6 +69,7 @@ process.on('warning', (warning) => {
   // DEP0123: a server that is named by its IP; the libraries that dial it set the name.
   if (warning.name !== 'ExperimentalWarning' && (warning as { code?: string }).code !== 'DEP0123') process.stderr.write(`${JSON.stringify({ level: 'warn', msg: 'warning of the runtime', warning: warning.message })}\n`);
 });
+collectRarely();
 // What was stripped of its types and compiled once need not be again: a start takes less than half the processor time. Beside the packages, not in
 // the system's folder for temporary files, where anybody could put code under the name. Where it cannot be written (an image), nothing is kept.
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url)));
