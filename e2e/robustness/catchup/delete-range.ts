@@ -13,9 +13,9 @@ import { etcdCluster } from '../../support/etcd.ts';
 import { run } from '../../support/process.ts';
 import { TempDir } from '../../support/temp.ts';
 import { tool } from '../../tools/tools.ts';
+import { CALLERS_KEY, Callers } from './callers.ts';
 
 const { values } = parseArgs({ options: { keys: { type: 'string', default: '100000' }, bytes: { type: 'string', default: '1024' } } });
-const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
 console.log('| store | the deletion | longest read, before | longest write, before | longest read meanwhile | longest write meanwhile |\n|---|---|---|---|---|---|');
 for (const [name, create] of [['etcd', etcdCluster], ['EdgeStore', edgestoreCluster]] as const) {
@@ -32,29 +32,16 @@ for (const [name, create] of [['etcd', etcdCluster], ['EdgeStore', edgestoreClus
     '--endpoints', endpoint, '--conns', '20', '--clients', '200', 'put', '--total', values.keys, '--key-space-size', values.keys, '--sequential-keys', '--val-size', values.bytes,
   ], { timeout_ms: 300_000 });
   if (code !== 0) throw new Error(stderr);
-  let over = false;
-  const longest = { read: 0, write: 0 };
-  const again = async (kind: 'read' | 'write', path: string, body: object): Promise<void> => {
-    while (!over) {
-      const from = performance.now();
-      await call(path, body);
-      longest[kind] = Math.max(longest[kind], performance.now() - from);
-    }
-  };
-  // Above all of the benchmark's, which are numbers of few bytes.
-  const key = Buffer.alloc(4, 0xff).toString('base64');
-  const loops = [again('read', 'range', { key }), again('write', 'put', { key, value: base64('x') })];
+  const callers = new Callers(endpoint);
   await sleep(1_000);
-  longest.read = longest.write = 0;
+  callers.take();
   await sleep(1_000);
-  const before = { ...longest };
-  longest.read = longest.write = 0;
+  const before = callers.take();
   const from = performance.now();
-  const { deleted } = await call('deleterange', { key: 'AA==', range_end: key });
+  const { deleted } = await call('deleterange', { key: 'AA==', range_end: CALLERS_KEY });
   const ms = performance.now() - from;
   await sleep(300);
-  over = true;
-  await Promise.all(loops);
+  const longest = await callers.stop();
   if (Number(deleted) !== Number(values.keys)) throw new Error(`${deleted} keys were deleted`);
   const f = (n: number): string => `${n.toFixed(0)} ms`;
   console.log(`| ${name} | ${f(ms)} | ${f(before.read)} | ${f(before.write)} | ${f(longest.read)} | ${f(longest.write)} |`);

@@ -22,6 +22,7 @@ import { freePorts, LOOPBACK } from '../../support/ports.ts';
 import { Program, run } from '../../support/process.ts';
 import { TempDir } from '../../support/temp.ts';
 import { tool } from '../../tools/tools.ts';
+import { Callers } from './callers.ts';
 import type { Turn } from './turns.ts';
 
 const { values } = parseArgs({ options: {
@@ -199,6 +200,16 @@ async function same(): Promise<void> {
   }
 }
 
+/** Does `work` while a client reads and another writes at a replica, and tells how long the longest call took. */
+async function answered(replica: Replica, work: () => Promise<void>): Promise<void> {
+  const callers = new Callers(replica.endpoint);
+  await work();
+  const { read, write } = await callers.stop();
+  const told = `longest read ${read.toFixed(0)} ms, longest write ${write.toFixed(0)} ms, of one client each`;
+  console.log(`  its clients meanwhile: ${told}`);
+  rows.push(`| | its clients meanwhile | | ${told} | | |`);
+}
+
 const keys = Number(values.keys);
 const everything = { key: 'AA==', range_end: 'AA==' };
 await a.start('new');
@@ -223,7 +234,7 @@ try {
     await watched(`a replica returns, ${keys} writes of ${values.bytes} bytes behind`, [a, b], async () => {
       await b.start('existing');
       // It serves at once, by what it has.
-      await same();
+      await answered(b, same);
     });
   }
   if (phases.has('busy')) {
@@ -232,8 +243,10 @@ try {
     const load = benchmark(a, ...overwrite(150_000));
     await watched('a replica returns while the other is written to', [a, b], async () => {
       await b.start('existing');
-      await load;
-      await same();
+      await answered(b, async () => {
+        await load;
+        await same();
+      });
     }, []);
   }
   if (phases.has('compact')) {
