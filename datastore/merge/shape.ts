@@ -20,23 +20,27 @@ export type Shape =
 
 const LEAF: Shape = { kind: 'leaf', rule: 'leaf' };
 const leafRules: ReadonlySet<unknown> = new Set(['leaf', 'largest', 'smallest', 'earliest', 'true', 'generation']);
+/** Whatever stands at a place with such a rule is one leaf. */
+export const isLeafRule = (rule: FieldRule | undefined): rule is LeafRule => leafRules.has(rule);
 const isKeyed = (rule: FieldRule | undefined): rule is { readonly keys: readonly string[] } => typeof rule === 'object' && 'keys' in rule;
 const unitNameOf = (rule: FieldRule | undefined): string | undefined => (typeof rule === 'object' && 'unit' in rule ? rule.unit : undefined);
 
 /** What all of these are, which stand at the same place in different heads. Trees that do not agree are one leaf. */
 export function shapeOf(trees: readonly Tree[], schema: Schema, place: Place | undefined): Shape {
   const rule = place?.rule;
-  if (leafRules.has(rule)) return { kind: 'leaf', rule: rule as LeafRule };
+  if (isLeafRule(rule)) return { kind: 'leaf', rule };
   const kind = trees[0]!.kind;
   if (trees.some((tree) => tree.kind !== kind)) return LEAF;
-  if (kind === 'fields') {
-    if (schema.kind === 'scalar' || schema.kind === 'list') return LEAF;
-    const atomic = schema.kind !== 'any' && schema.atomic && rule === undefined;
-    return atomic ? LEAF : { kind: 'fields', removable: schema.kind !== 'map' };
-  }
+  if (kind === 'fields') return hasFields(schema, place) ? { kind: 'fields', removable: schema.kind !== 'map' } : LEAF;
   if (kind !== 'list') return LEAF;
   const list = listTypeOf(schema, rule);
   return list !== undefined && trees.every((tree) => keysOf(tree as List, list) !== undefined) ? { kind: 'elements', list } : LEAF;
+}
+
+/** True: an object at such a place is no leaf. */
+export function hasFields(schema: Schema, place: Place | undefined): boolean {
+  if (schema.kind === 'scalar' || schema.kind === 'list' || isLeafRule(place?.rule)) return false;
+  return schema.kind === 'any' || !schema.atomic || place?.rule !== undefined;
 }
 
 /** What a list's elements are told apart by; undefined: it is one leaf. */
@@ -106,7 +110,7 @@ export function partsOf(tree: Fields, path: string, schema: Schema, place: Place
 /** True: whatever stands at such a place, in protobuf, is one leaf. `shapeOf` may say so of other places, too, by what stands there. */
 export function isLeaf(schema: Schema, place: Place | undefined): boolean {
   const rule = place?.rule;
-  if (leafRules.has(rule)) return true;
+  if (isLeafRule(rule)) return true;
   switch (schema.kind) {
     case 'list': return listTypeOf(schema, rule) === undefined;
     case 'struct':
@@ -117,7 +121,7 @@ export function isLeaf(schema: Schema, place: Place | undefined): boolean {
 
 /** True: each of its fields is a part of its own, whatever the others are. */
 export function standsAlone(schema: Schema, place: Place | undefined): boolean {
-  if (leafRules.has(place?.rule) || place?.rule === 'rest') return false;
+  if (isLeafRule(place?.rule) || place?.rule === 'rest') return false;
   for (const below of place?.children.values() ?? []) if (unitNameOf(below.rule) !== undefined) return false;
   if (schema.kind !== 'struct') return true;
   let alone = alones.get(schema);

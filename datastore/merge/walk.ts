@@ -4,20 +4,16 @@
  *
  * It comes to the same as decoding both and comparing them (describe.ts). Of bytes that Kubernetes does not write (`Unusual`) nothing is told.
  */
-import { Malformed } from './codec/errors.ts';
+import { Malformed, Unusual } from './codec/errors.ts';
 import { readStruct } from './codec/protobuf.ts';
+import { same } from './codec/same.ts';
 import type { Changes } from './describe.ts';
 import { below, element } from './dots.ts';
 import type { FieldNode, StructNode } from './nodes.ts';
 import { elementKey, EMPTY } from './tree.ts';
 import type { Fields, Tree } from './tree.ts';
 
-/** It takes the long way: fields out of order, or another uid. */
-export class Unusual extends Error {}
-
 const END = Number.MAX_SAFE_INTEGER;
-/** Up to here a loop is faster than a call of native code. */
-const SHORT_BYTES = 24;
 
 /** Goes through a message, a field with all its occurrences at a time. */
 class Cursor {
@@ -105,14 +101,6 @@ class Cursor {
     for (let i = 0; i < 10; i++) if ((this.data[this.#at++] ?? 0) < 0x80) return;
     throw new Malformed('a varint of more than 10 bytes');
   }
-}
-
-function same(a: Uint8Array, aFrom: number, aTo: number, b: Uint8Array, bFrom: number, bTo: number): boolean {
-  const length = aTo - aFrom;
-  if (length !== bTo - bFrom) return false;
-  if (length > SHORT_BYTES) return Buffer.prototype.compare.call(a, b, bFrom, bTo, aFrom, aTo) === 0;
-  for (let i = 0; i < length; i++) if (a[aFrom + i] !== b[bFrom + i]) return false;
-  return true;
 }
 
 const sameRun = (x: Cursor, y: Cursor): boolean => same(x.data, x.from, x.to, y.data, y.from, y.to);

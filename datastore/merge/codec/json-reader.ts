@@ -4,7 +4,8 @@
  */
 import { Malformed } from './errors.ts';
 
-const DEPTH_MAX = 128;
+/** Objects and lists inside of each other. */
+export const DEPTH_MAX = 128;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const UNPLAIN = /[\u0000-\u001f\\]/;
 const SPACE = /[ \t\n\r]*/y;
