@@ -52,7 +52,7 @@ export const limits = {
   /** … as much as is in use already, and by this much at most. */
   journal_step_bytes: 16 * 1_048_576,
   /** Zeros go out in pieces of this size, so that they hold up no commit. */
-  journal_slice_bytes: 1_048_576,
+  journal_slice_bytes: 262_144,
   /** When the disk is full and less than this is left in the file, client writes are refused. */
   journal_reserve_bytes: 4 * 1_048_576,
   /** Appends that wait go out together up to this size. A single one may be larger. */
