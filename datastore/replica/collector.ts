@@ -111,15 +111,15 @@ export class Collector {
   }
 
   /**
-   * A copy, which is not the one that counts so far: does it have to stay? Of all copies that of the lowest member's log does (rule 6); in one log,
-   * any one.
+   * A copy, which is not the one that counts so far: does it have to stay? Of all copies that of the lowest member's log does (rule 6), so one in a log that
+   * was removed gives way to any of a member's: the heir's, or the log would never be empty. In one log, any one.
    */
   #counts(record: StoredRecord, write: RecordWrite): boolean {
     const own = record.place?.log;
     if (own === undefined || record.log === own) return false;
     const other = this.#sink.currentCopy(record, write) as StoredRecord | null;
     const place = other?.place?.log;
-    if (other === null || place === own || (place !== undefined && place < own && this.#isMember(place))) return false;
+    if (other === null || place === own || (place !== undefined && this.#isMember(place) && (place < own || !this.#isMember(own)))) return false;
     this.#sink.moved(other, record);
     return this.#sink.isCurrent(record, write);
   }
