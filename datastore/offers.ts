@@ -30,6 +30,14 @@ interface Unseen {
   readonly lamport: number;
 }
 
+/** Which write of a disk set aside was made again. */
+export interface MadeAgain {
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly log: LogId;
+  readonly lamport: number;
+}
+
 /** Folders that were set aside and not offered yet. */
 async function waiting(disk: Disk, dataDir: string): Promise<string[]> {
   const folders: string[] = [];
@@ -55,8 +63,10 @@ export function endOf(store: Pick<Store, 'replica' | 'membership'>, log: LogId):
   return 0;
 }
 
-/** Offers what stands aside; looks again until it has all been done. Rejects with the disk's errors. */
-export async function offerAside(host: Host, dataDir: string, store: Store, log: Logger, ended: () => boolean): Promise<void> {
+/** Offers what stands aside; looks again until it has all been done. Rejects with the disk's errors. @param making is told of each write that is about to be made again */
+export async function offerAside(
+  host: Host, dataDir: string, store: Store, log: Logger, ended: () => boolean, making: (write: MadeAgain) => void = () => {},
+): Promise<void> {
   for (const folder of await waiting(host.disk, dataDir)) {
     const machine = new Machine({ clock: host.clock, merging: store.merging });
     const journal = await openJournal(host, folder, machine, { log: silent, makeSnapshot: () => Promise.reject(new Error('not of a folder that stands aside')), onFatal: () => {} });
@@ -70,7 +80,7 @@ export async function offerAside(host: Host, dataDir: string, store: Store, log:
         }
         if (end === null) return;
         if (end === Infinity) log.error('it is no longer known what of a disk set aside the cluster has: nothing of it is offered', { folder, log: logName(one) });
-        await offer(store, unseen(machine, one, end), one, log);
+        await offer(store, unseen(machine, one, end), one, log, making);
       }
     } finally {
       machine.close();
@@ -104,7 +114,7 @@ function unseen(machine: Machine, log: LogId, end: number): Unseen[] {
   });
 }
 
-async function offer(store: Store, writes: readonly Unseen[], from: LogId, log: Logger): Promise<void> {
+async function offer(store: Store, writes: readonly Unseen[], from: LogId, log: Logger, making: (write: MadeAgain) => void): Promise<void> {
   const { keyspace, replica } = store;
   const name = logName(from);
   let made = 0;
@@ -116,6 +126,7 @@ async function offer(store: Store, writes: readonly Unseen[], from: LogId, log: 
       continue;
     }
     const write: Write = { space: Space.client, key, value: new Uint8Array(value), lease };
+    making({ key, value, log: from, lamport });
     await replica.commit([write]).durable;
     made++;
   }

@@ -140,6 +140,11 @@ export class Membership {
     return this.#configuration.number;
   }
 
+  /** It has accepted the next configuration, of which it does not know whether it has been decided. */
+  get undecided(): boolean {
+    return this.#vote !== null && this.#vote.accepted !== null && this.#vote.number > this.number;
+  }
+
   /** The configuration as bytes. */
   get encoded(): Uint8Array {
     return (this.#encoded ??= encodeConfiguration(this.#configuration));

@@ -8,6 +8,7 @@ import type { Settings } from '../../config/settings.ts';
 import { hasAside, setAside } from '../../aside.ts';
 import { endedBy, RemovedError, StaleDataError } from '../../place.ts';
 import { ForgottenDeletionError } from '../../replica/assert.ts';
+import type { MadeAgain } from '../../offers.ts';
 import type { LogId, Write } from '../../replica/types.ts';
 import { slotOf, Space } from '../../replica/types.ts';
 import type { Store } from '../../store/store.ts';
@@ -81,6 +82,8 @@ export class SimNode {
   settingAside = false;
   #lives = 0;
   #disks = 0;
+  /** By the vote that the last process left on the disk. */
+  #undecided = false;
 
   constructor(world: World, config: NodeConfig) {
     this.#world = world;
@@ -208,6 +211,18 @@ export class SimNode {
     this.#world.forgotten(this);
   }
 
+  /** It may know of a configuration that has been decided and of which nobody has heard. */
+  get undecided(): boolean {
+    return this.process?.store?.membership.undecided ?? this.#undecided;
+  }
+
+  /** Of what it wrote, this disk holds all that the others do. If not, it is an old copy, and will be set aside once they meet. */
+  get newest(): boolean {
+    const { held } = this;
+    const retired = this.process?.store?.replica.retired;
+    return this.#world.nodes.every((other) => other === this || [...other.held].every(([log, lamport]) => slotOf(log) !== this.slot || (held.get(log) ?? 0) >= lamport || retired?.has(log) === true));
+  }
+
   get serving(): boolean {
     return this.process?.serving ?? false;
   }
@@ -238,6 +253,7 @@ export class SimNode {
     process.clock.halt();
     this.fault = null;
     if (process.observer !== null) this.lastHeld = process.store!.replica.counters();
+    this.#undecided = process.store?.membership.undecided ?? this.#undecided;
     this.#world.net.crash(this.host, how === 'power' && this.#random.chance(0.5) ? 'silent' : 'reset');
     if (how === 'power') this.disk.powerLoss();
     else this.disk.processLoss();
@@ -400,7 +416,7 @@ export class SimNode {
     if (process.dead || process.stopping) return;
     this.served = true;
     world.trace.say(this.host, `serves at ${store.keyspace.visibleRevision}`);
-    process.offer(settings, host, log, this.#offering(store));
+    process.offer(settings, host, log, this.#offering(store), (write) => this.madeAgain(write));
   }
 
   /**
@@ -442,9 +458,20 @@ export class SimNode {
     this.history.forget();
   }
 
-  /** The store as offers see it: what they make, and what they report, is noted. */
-  #offering(store: Store): Store {
+  /** An offer makes a write again: it must be one of a disk that was set aside here. */
+  madeAgain({ key, value, log, lamport }: MadeAgain): void {
     const { registry, offers } = this.#world;
+    const name = `${Space.client}${key}`;
+    // What an object was there may be merged of several writes.
+    const equals = (other: Buffer | null): boolean => other !== null && (other.equals(value) || isObject(name));
+    const source = registry.keys.get(name)?.find(({ record, write }) => record.log === log && record.lamport === lamport && equals(write.value));
+    check(source !== undefined && this.asideLogs.has(log), () => `${this.host} offers ${key}, which its disk set aside had not written itself`);
+    offers.made(source.record, name);
+  }
+
+  /** The store as offers see it: what they report is noted. */
+  #offering(store: Store): Store {
+    const { offers } = this.#world;
     const { replica, conflicts } = store;
     return {
       membership: store.membership, leases: store.leases, keyspace: store.keyspace, merging: store.merging,
@@ -453,17 +480,7 @@ export class SimNode {
         logs: replica.logs,
         vector: () => replica.vector(),
         reportOf: (log: LogId) => replica.reportOf(log),
-        commit: (writes: readonly Write[]) => {
-          for (const { key, value } of writes) {
-            const name = `${Space.client}${key}`;
-            // What an object was there may be merged of several writes.
-            const equals = (other: Buffer): boolean => value !== null && (other.equals(value) || isObject(name));
-            const source = registry.keys.get(name)?.findLast((e) => this.asideLogs.has(e.record.log) && e.write.value !== null && equals(e.write.value));
-            check(source !== undefined, () => `${this.host} offers ${key}, which its disk set aside had not written itself`);
-            offers.made(source.record, name);
-          }
-          return replica.commit(writes);
-        },
+        commit: (writes: readonly Write[]) => replica.commit(writes),
       },
       conflicts: {
         unseen: (key: string, value: Uint8Array | null, loser: { readonly log: LogId; readonly lamport: number }) => {

@@ -6,6 +6,7 @@ import type { Logger } from '../../host/log.ts';
 import { identify, idOf } from '../../identity.ts';
 import { limits } from '../../limits.ts';
 import { offerAside } from '../../offers.ts';
+import type { MadeAgain } from '../../offers.ts';
 import { startReplication } from '../../replication.ts';
 import type { Replication } from '../../replication.ts';
 import { ServingState } from '../../serving.ts';
@@ -100,9 +101,9 @@ export class Process {
   }
 
   /** Offers what disks that stand aside hold. `store` may be one that only looks like it. */
-  offer(settings: Settings, host: Host, log: Logger, store: Store): void {
+  offer(settings: Settings, host: Host, log: Logger, store: Store, making: (write: MadeAgain) => void): void {
     this.offers = 'under way';
-    offerAside(host, settings.dataDir, store, log, () => this.dead || this.stopping).then(
+    offerAside(host, settings.dataDir, store, log, () => this.dead || this.stopping, making).then(
       () => (this.offers = 'done'),
       (error: unknown) => {
         if (this.dead || this.stopping) return;

@@ -6,7 +6,8 @@ import { Figures } from './figures.ts';
 import { Nemesis } from './nemesis.ts';
 import { nothing } from './planted.ts';
 import type { Plant } from './planted.ts';
-import { Space } from '../../replica/types.ts';
+import { inContext, Space } from '../../replica/types.ts';
+import type { LogId } from '../../replica/types.ts';
 import { stampName } from './registry.ts';
 import type { KnownRecord } from './registry.ts';
 import { check, Violation } from './violation.ts';
@@ -131,7 +132,7 @@ async function checkEnd(world: World, watchers: readonly WatchClient[]): Promise
       const copied = record.copies.length > 0 && record.copies.some((disk) => !world.lostDisks.has(disk));
       if (record.diskLost && !copied) continue;
       check(aside.has(log), () => `${stampName(record)} was ${record.acknowledged ? 'acknowledged' : 'durable'} and is nowhere now`);
-      checkOffered(world, record, records.slice(i + 1));
+      checkOffered(world, record, records.slice(i + 1), held);
     }
   }
   // A watch that resumes from long ago is told in pieces, a turn of the loop each: it is not at its end when it has been created.
@@ -140,12 +141,17 @@ async function checkEnd(world: World, watchers: readonly WatchClient[]): Promise
   for (const watcher of watchers) watcher.checkComplete();
 }
 
-/** A write that only a disk set aside had: it was made again, or reported, unless its own replica had replaced it. */
-function checkOffered(world: World, record: KnownRecord, later: readonly KnownRecord[]): void {
+/**
+ * A write that only a disk set aside had: it was made again, or reported, unless its own replica had replaced it, or another that knew it: what that one
+ * wrote is here, or was on a disk set aside itself and was made again or reported.
+ */
+function checkOffered(world: World, record: KnownRecord, later: readonly KnownRecord[], held: ReadonlyMap<LogId, number>): void {
   for (const { name } of record.writes) {
     // A later one may have been on the disk though nobody was told that it is.
     if (!name.startsWith(`${Space.client}`) || later.some((other) => (other.promised || world.offers.has(other, name)) && other.writes.some((write) => write.name === name))) continue;
-    check(world.offers.has(record, name), () => `${stampName(record)} was on a disk that was set aside only, and what it wrote to ${name.slice(1)} was neither made again nor reported`);
+    const replaced = world.registry.keys.get(name)!.some(({ record: other }) =>
+      inContext(other.context, record) && ((held.get(other.log) ?? 0) >= other.lamport || world.offers.has(other, name)));
+    check(replaced || world.offers.has(record, name), () => `${stampName(record)} was on a disk that was set aside only, and what it wrote to ${name.slice(1)} was neither made again nor reported`);
     world.figures.add('check offered');
   }
 }

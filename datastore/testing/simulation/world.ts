@@ -96,10 +96,11 @@ export class World {
 
   /**
    * Every member's disk is there and has served, and the cluster knows it so: it can take one more loss. By the newest configuration that anybody has
-   * heard of: one that is behind may count a member whose log was removed, and of two members left the second must not lose its disk.
+   * heard of: one that is behind may count a member whose log was removed, and of two members left the second must not lose its disk. Nor may a member's place
+   * have gone to another disk without anybody having heard of it, or a disk be an old copy that nobody has noticed yet.
    */
   get steady(): boolean {
-    if (this.serving.length === 0 || this.#newest === null || this.changing || this.clone !== null || !this.nodes.every((node) => node.settled)) return false;
+    if (this.serving.length === 0 || this.#newest === null || this.changing || this.clone !== null || !this.nodes.every((node) => node.settled && node.newest && !node.undecided)) return false;
     const { members } = this.#newest;
     return members.length === this.nodes.length && members.every((member) => member.standing === 'voting' && this.nodes.some((node) => member.log !== null && node.logs.has(member.log)));
   }
