@@ -57,7 +57,7 @@ const text = `# What merging by field costs where nothing conflicts, ${new Date(
 
 Written by \`npm run bench:merge -- --report\`: two stores of ${options.members} replicas with \`--merge off\` and one with \`--merge field\`, asked in turn, ${rounds.length} rounds with fresh stores, on
 ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'an unknown CPU'}, replicas and clients together. Objects as a kube-apiserver stored them (${kinds.map(({ name, versions }) => `${name} ${versions[0]!.length} B`).join(', ')}), an
-annotation and the generation changed with each update, in a transaction that compares the revision; ${options.warm} updates of each store before anything counts. Medians of the rounds; ratios to
+annotation, the generation and the time in managedFields changed with each update, in a transaction that compares the revision; ${options.warm} updates of each store before anything counts. Medians of the rounds; ratios to
 the first store, of each round, their median, least and largest. "off again" says how far two equal stores differ.
 
 | | off | off again | field | off again to off | field to off |

@@ -1,7 +1,8 @@
 /** A store under measurement: its replicas, objects as a kube-apiserver stored them, and the calls of a kube-apiserver. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { corpus } from '../../../datastore/merge/testing/corpus.ts';
-import { change } from '../../../datastore/merge/testing/changes.ts';
+import { change, look } from '../../../datastore/merge/testing/changes.ts';
+import type { Changes } from '../../../datastore/merge/testing/changes.ts';
 import { Rpc } from '../../robustness/shared/rpc.ts';
 import { edgestoreLauncher } from '../../support/edgestore.ts';
 import { Cluster } from '../../support/member.ts';
@@ -13,11 +14,17 @@ const KEYS = 50;
 /** A store that is not asked has nothing left to do after this. */
 const SETTLE_MS = 30;
 
+/** apiserver notes the time of an update with the fields of whoever made it. */
+function managed(value: Buffer, i: number): Changes {
+  const [first] = (look(value, 'metadata/managedFields') ?? []) as readonly { readonly manager: string }[];
+  return first === undefined ? {} : { [`metadata/managedFields/[${first.manager}]/time`]: `2026-11-28T12:00:${String(i).padStart(2, '0')}Z` };
+}
+
 /** Of every kind some versions that differ a little, as the updates of a controller do. */
 export const kinds = KINDS.map((name) => {
   const value = corpus().get(name);
   if (value === undefined) throw new Error(`the corpus has no ${name}`);
-  return { name, versions: Array.from({ length: VERSIONS }, (_, i) => Buffer.from(change(value, { 'metadata/generation': i + 1, 'metadata/annotations/seen': `at ${i}` }))) };
+  return { name, versions: Array.from({ length: VERSIONS }, (_, i) => Buffer.from(change(value, { 'metadata/generation': i + 1, 'metadata/annotations/seen': `at ${i}`, ...managed(value, i) }))) };
 });
 
 interface StoredObject {
