@@ -1,82 +1,91 @@
-/** What an object costs in memory, with and without merging: real objects of every kind, put once and updated once, history compacted, garbage collected. */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { setTimeout as sleep } from 'node:timers/promises';
+/**
+ * What an object costs in memory, with and without merging: real objects of every kind, put once and updated once, history compacted, garbage collected. Two replicas in
+ * one process, without network and disk, so that nothing but them is held: two equal runs differ by a few bytes.
+ */
+import { setImmediate as turn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { defaultMerging } from '../../../datastore/merge/merger.ts';
 import { change } from '../../../datastore/merge/testing/changes.ts';
 import { corpus } from '../../../datastore/merge/testing/corpus.ts';
-import { EVERYTHING, Rpc } from '../../robustness/shared/rpc.ts';
-import { edgestoreLauncher } from '../../support/edgestore.ts';
-import { Cluster } from '../../support/member.ts';
-import type { EtcdLike } from '../../support/member.ts';
-import { TempDir } from '../../support/temp.ts';
+import { decodeFrame } from '../../../datastore/replica/frame.ts';
+import { Space } from '../../../datastore/replica/types.ts';
+import { Machine } from '../../../datastore/store/machine.ts';
+import { MemoryJournal } from '../../../datastore/testing/memory-journal.ts';
 
-const CLIENTS = 50;
-/** Compaction frees in the background. */
-const FREED_MS = 5_000;
+const BATCH = 100;
 
-export interface Memory {
-  /** Of each replica, heap and what lies outside of it, bytes for each object. */
-  readonly each: readonly number[];
-}
-
-interface Values {
-  readonly first: Buffer;
-  readonly second: Buffer;
-}
-
-/** @param objects how many */
-export async function memory(merge: 'off' | 'field', members: number, objects: number): Promise<Memory> {
-  await using dir = TempDir.create('bench-merge-memory');
-  const told = dir.mkdir('told');
-  const launcher = edgestoreLauncher();
-  await using cluster = await Cluster.create({
-    ...launcher, args: ['--expose-gc', '--import', fileURLToPath(new URL('told.ts', import.meta.url)), ...launcher.args], env: { TOLD_DIR: told },
-  }, { dir, members, flags: ['--merge', merge] });
-  await cluster.start();
-  const rpcs = cluster.endpoints.map((endpoint) => new Rpc(endpoint));
-  using cleanup = new DisposableStack();
-  for (const rpc of rpcs) cleanup.defer(() => rpc.close());
-  const values: Values[] = [...corpus().values()].map((first) => ({ first, second: Buffer.from(change(first, { 'metadata/generation': 2, 'metadata/annotations/seen': 'once' })) }));
-  const key = (i: number): string => `/registry/k${i % values.length}/bench/object-${i}`;
-
-  await written(rpcs[0]!, objects, (i) => ({ key: key(i), value: values[i % values.length]!.second }), values.length);
-  await emptied(rpcs[0]!);
-  await compacted(rpcs);
-  const before = await Promise.all(cluster.members.map((member) => held(member, told)));
-  await written(rpcs[0]!, objects, (i) => ({ key: key(i), value: values[i % values.length]!.first }), objects);
-  await written(rpcs[0]!, objects, (i) => ({ key: key(i), value: values[i % values.length]!.second }), objects);
-  await compacted(rpcs);
-  const after = await Promise.all(cluster.members.map((member) => held(member, told)));
-  return { each: after.map((bytes, i) => (bytes - before[i]!) / objects) };
-}
-
-async function written(rpc: Rpc, objects: number, write: (i: number) => { key: string; value: Buffer }, n: number): Promise<void> {
-  let next = 0;
-  await Promise.all(Array.from({ length: CLIENTS }, async () => {
-    for (let i = next++; i < Math.min(n, objects); i = next++) await rpc.txn(null, [write(i)]);
-  }));
-}
-
-/** What was there only so that all code has been loaded. */
-async function emptied(rpc: Rpc): Promise<void> {
-  for (const { key } of (await rpc.range(EVERYTHING.key, EVERYTHING.end)).kvs) if (Buffer.from(key).toString().startsWith('/registry/')) await rpc.delete(Buffer.from(key).toString());
-}
-
-/** Every replica has it all, and no history. */
-async function compacted(rpcs: readonly Rpc[]): Promise<void> {
-  await sleep(FREED_MS / 5);
-  for (const rpc of rpcs) await rpc.compact(Number((await rpc.range('x', '')).header!.revision));
-  await sleep(FREED_MS);
-}
-
-async function held({ pid }: EtcdLike, told: string): Promise<number> {
-  const file = `${told}/${pid}`;
-  rmSync(file, { force: true });
-  process.kill(pid!, 'SIGUSR2');
-  for (let i = 0; !existsSync(file); i++) {
-    if (i > 300) throw new Error('a replica does not say what memory it holds');
-    await sleep(100);
+/** Keeps nothing. */
+class Nowhere extends MemoryJournal {
+  override append(): Promise<void> {
+    return Promise.resolve();
   }
-  const { heapUsed, external } = JSON.parse(readFileSync(file, 'utf8')) as { heapUsed: number; external: number };
+}
+
+class Pair {
+  readonly #machines: readonly Machine[];
+  readonly #frames: Uint8Array[] = [];
+
+  constructor(merge: 'off' | 'field') {
+    const clock = { wallMs: () => Date.now(), monotonicMs: () => performance.now(), soon: (fn: () => void) => void setImmediate(fn), after: () => ({ cancel() {} }) };
+    this.#machines = [1, 2].map((slot) => new Machine({
+      clock, merging: merge === 'field' ? defaultMerging : null, onFrame: (frame) => void (slot === 1 && this.#frames.push(frame)),
+      onFatal: (error) => {
+        throw error;
+      },
+    }));
+  }
+
+  async start(): Promise<void> {
+    for (const [i, { keyspace, replica }] of this.#machines.entries()) {
+      replica.start(new Nowhere());
+      const initialised = replica.initialise({ slot: i + 1, incarnation: i + 1, striding: true });
+      if (keyspace.appliedRevision < replica.currentRevision) keyspace.advanced(replica.currentRevision);
+      await initialised;
+    }
+    const members = this.#machines.map(({ replica }, i) => ({ slot: i + 1, log: replica.log }));
+    for (const { replica } of this.#machines) replica.setMembers(members);
+  }
+
+  async write(objects: number, valueOf: (i: number) => Uint8Array): Promise<void> {
+    const [a, b] = this.#machines as [Machine, Machine];
+    for (let i = 0; i < objects; i += BATCH) {
+      for (let j = i; j < Math.min(objects, i + BATCH); j++) a.replica.commit([{ space: Space.client, key: `/registry/k${j % 100}/bench/object-${j}`, value: valueOf(j), lease: 0n }]);
+      await a.replica.flushed();
+      for (const frame of this.#frames.splice(0)) b.replica.integrate(decodeFrame(frame));
+      await b.replica.flushed();
+      a.replica.reported(b.replica.report());
+      b.replica.reported(a.replica.report());
+    }
+    for (const { keyspace, replica } of this.#machines) await replica.compact(keyspace.appliedRevision);
+    for (const { keyspace } of this.#machines) await keyspace.physicallyCompacted(keyspace.appliedRevision);
+    for (let i = 0; i < 1_000; i++) await turn();
+  }
+
+  close(): void {
+    for (const machine of this.#machines) machine.close();
+  }
+}
+
+/** Bytes that both replicas together hold for each object, half of it: of one. */
+export async function memory(merge: 'off' | 'field', objects: number): Promise<number> {
+  const values = [...corpus().values()].map((first) => ({ first, second: Buffer.from(change(first, { 'metadata/generation': 2, 'metadata/annotations/seen': 'once' })) }));
+  const pair = new Pair(merge);
+  await pair.start();
+  await pair.write(BATCH, (i) => values[i % values.length]!.first);
+  const before = held();
+  await pair.write(objects + BATCH, (i) => values[i % values.length]!.first);
+  await pair.write(objects + BATCH, (i) => values[i % values.length]!.second);
+  const after = held();
+  pair.close();
+  return (after - before) / objects / 2;
+}
+
+function held(): number {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as () => void;
+  // What the first frees may hold more.
+  for (let i = 0; i < 4; i++) gc();
+  const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }
