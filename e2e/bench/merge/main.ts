@@ -37,7 +37,7 @@ if (options.memory !== '') {
   if (options.merge !== '') console.log((await memory(options.merge === 'field' ? 'field' : 'off', objects)).toFixed(1));
   else for (const side of SIDES) {
     // A process each: what one leaves behind counts for no other.
-    const bytes = execFileSync(process.execPath, [import.meta.filename, '--memory', options.memory, '--merge', side === 'field' ? 'field' : 'off'], { encoding: 'utf8' });
+    const bytes = execFileSync(process.execPath, ['--no-opt', '--no-sparkplug', import.meta.filename, '--memory', options.memory, '--merge', side === 'field' ? 'field' : 'off'], { encoding: 'utf8' });
     console.log(`${side}: ${bytes.trim()} bytes for each of ${objects} objects, at one replica`);
   }
   process.exit();

@@ -1,6 +1,7 @@
 /**
  * What an object costs in memory, with and without merging: real objects of every kind, put once and updated once, history compacted, garbage collected. Two replicas in
- * one process, without network and disk, so that nothing but them is held: two equal runs differ by a few bytes.
+ * one process, without network and disk, so that nothing but them is held: two equal runs differ by a few bytes. Run it without compilers (`--no-opt --no-sparkplug`): machine
+ * code is counted, too.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
@@ -14,6 +15,8 @@ import { Machine } from '../../../datastore/store/machine.ts';
 import { MemoryJournal } from '../../../datastore/testing/memory-journal.ts';
 
 const BATCH = 100;
+/** So many objects are there before anything counts: by then all code has been loaded. */
+const WARM = 2_000;
 
 /** Keeps nothing. */
 class Nowhere extends MemoryJournal {
@@ -62,6 +65,13 @@ class Pair {
     for (let i = 0; i < 1_000; i++) await turn();
   }
 
+  /** Each object is put, and then updated. @returns what is held then */
+  async wrote(objects: number, values: readonly { readonly first: Uint8Array; readonly second: Uint8Array }[]): Promise<number> {
+    await this.write(objects, (i) => values[i % values.length]!.first);
+    await this.write(objects, (i) => values[i % values.length]!.second);
+    return held();
+  }
+
   close(): void {
     for (const machine of this.#machines) machine.close();
   }
@@ -72,11 +82,8 @@ export async function memory(merge: 'off' | 'field', objects: number): Promise<n
   const values = [...corpus().values()].map((first) => ({ first, second: Buffer.from(change(first, { 'metadata/generation': 2, 'metadata/annotations/seen': 'once' })) }));
   const pair = new Pair(merge);
   await pair.start();
-  await pair.write(BATCH, (i) => values[i % values.length]!.first);
-  const before = held();
-  await pair.write(objects + BATCH, (i) => values[i % values.length]!.first);
-  await pair.write(objects + BATCH, (i) => values[i % values.length]!.second);
-  const after = held();
+  const before = await pair.wrote(WARM, values);
+  const after = await pair.wrote(objects + WARM, values);
   pair.close();
   return (after - before) / objects / 2;
 }
