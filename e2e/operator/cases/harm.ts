@@ -20,12 +20,21 @@ export function processesOf(uid: string): number[] {
   return own.filter((pid) => read(`/proc/${pid}/cmdline`).includes('/app/') || read(`/proc/${pid}/cmdline`).includes('edgestore')).map(Number);
 }
 
+/** Whether it was there to be killed: a short-lived one may have ended since it was seen. */
+function sigkill(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    return false;
+  }
+}
+
 /** SIGKILL: no flush, no goodbye. */
 export function kill9(...pods: readonly Pod[]): void {
   for (const { metadata } of pods) {
-    const pids = processesOf(String(metadata.uid));
-    expect(pids.length > 0, `no process of pod ${metadata.name} (${metadata.uid}) is there`);
-    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    const killed = processesOf(String(metadata.uid)).filter(sigkill);
+    expect(killed.length > 0, `no process of pod ${metadata.name} (${metadata.uid}) is there`);
   }
 }
 
@@ -51,7 +60,7 @@ export async function lose(cluster: RealCluster, store: Store, pod: Pod): Promis
   await cluster.api.remove(`/api/v1/namespaces/${namespace}/pods/${name}`, { apiVersion: 'v1', kind: 'DeleteOptions', gracePeriodSeconds: 0 });
   await until(`${name} is dead`, 30, () => {
     const pids = processesOf(String(uid));
-    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    pids.forEach(sigkill);
     return Promise.resolve(pids.length === 0);
   }, 50);
 }
