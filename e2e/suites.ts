@@ -64,7 +64,7 @@ export const suites: readonly Suite[] = [
     'e2e/robustness/kill9/main.ts', '--kills', '40', '--seed', '1',
   ], 8),
   suite('docs/guides', 'The guides for people, every command and file in them as it stands: cells, clusters federated by peers', ['e2e/guides/main.ts'], 10, {
-    tools: ['etcd', 'k8s', 'kwok'], root: true, beside: true,
+    tools: ['etcd', 'k8s', 'kwok'], root: true,
   }),
   suite('operator/apiserver', 'The operator against a real apiserver: every rule of the CRD, hostile values, two operators, RBAC by the audit log, 200 EdgeStores', [
     'e2e/operator/apiserver/main.ts',
@@ -81,7 +81,7 @@ export const suites: readonly Suite[] = [
   ], 12, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'kwok'], debian: ['containers'], root: true }),
   suite('operator/cases', 'On a real cluster: what happens to an EdgeStore in the course of its life, every case with its outcome (e2e/operator/cases/rows.ts), while everybody writes', [
     'e2e/operator/cases/main.ts',
-  ], 20, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm'], debian: ['containers'], root: true, beside: true }),
+  ], 20, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm'], debian: ['containers'], root: true }),
   suite('operator/monitoring', 'Every expression of the dashboards and alerts, answered by a Prometheus that scraped three replicas under load and the operator', [
     'e2e/operator/monitoring/main.ts',
   ], 6, { tools: ['k8s', 'checks'], debian: ['monitoring'] }),

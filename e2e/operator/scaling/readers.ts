@@ -42,8 +42,7 @@ export class Readers {
   private async read(loop: { stop: boolean; child?: ChildProcess }, rate: number): Promise<void> {
     const args = ['--endpoints', this.url.replace('http://', ''), '--conns', `${CONNECTIONS}`, '--clients', `${CONNECTIONS}`, 'range', ...this.range, '--rate', `${rate}`, '--total', `${TOTAL}`];
     while (!loop.stop) {
-      // The load must come, whatever else the machine does: the replicas' pods go before other processes (hack/cluster/cgroups.ts), and so must who asks them.
-      const child = spawn('nice', ['-n', '-10', tool('benchmark'), ...args], { stdio: 'ignore' });
+      const child = spawn(tool('benchmark'), args, { stdio: 'ignore' });
       loop.child = child;
       await new Promise((resolve) => {
         child.once('error', resolve);
