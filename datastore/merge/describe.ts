@@ -91,6 +91,13 @@ export class Changes {
     this.appeared(path);
   }
 
+  /** What stands at a path as one thing is not what stood there; `was`, `is`: whether anything did, and does. */
+  replaced(path: string, was: boolean, is: boolean): void {
+    if (!is) this.forget(path);
+    else if (was) this.changed(path);
+    else this.appeared(path);
+  }
+
   /** Nothing of what was listed at or below a path is there any more. */
   forget(path: string): void {
     if (this.#dots.size === 0) return;

@@ -17,16 +17,10 @@ import type { ListType, Schema } from './schema/types.ts';
 import { hasFields, isLeafRule, listTypeOf, standsAlone, unitFor } from './shape.ts';
 import { EMPTY, entrySchema, equal, fields } from './tree.ts';
 import type { Tree } from './tree.ts';
+import { Units } from './units.ts';
 
 const METADATA = 'metadata';
 const NOTHING = new Uint8Array(0);
-
-/** Fields that are one thing together. */
-interface Unit {
-  was: boolean;
-  is: boolean;
-  differs: boolean;
-}
 
 /** A value: where it stands. */
 interface Span {
@@ -55,41 +49,20 @@ export class JsonWalk {
    * @param depth of these objects; 1: the outermost
    */
   struct(path: string, a: Span, b: Span, schema: Schema, place: Place | undefined, depth: number): void {
-    const [x, y] = [new Members(a.data, a.from, a.to, depth), new Members(b.data, b.from, b.to, depth)];
     const alone = standsAlone(schema, place);
-    let units: Map<string, Unit> | null = null;
-    x.next();
-    y.next();
-    while (!x.done || !y.done) {
-      const order = x.done ? 1 : y.done ? -1 : x.compare(y);
-      const [old, now] = [order <= 0, order >= 0];
-      if (old) x.measure();
-      const alike = order === 0 && y.takeLike(x);
-      if (now && !alike) y.measure();
-      if (!alike || !alone) {
-        const name = nameOf(old ? x : y);
-        const unit = alone ? undefined : unitFor(name, schema, place);
-        if (unit !== undefined) {
-          // A field may be called as the unit is.
-          if (name.startsWith('{')) throw new Unusual();
-          let found = (units ??= new Map<string, Unit>()).get(unit);
-          if (found === undefined) units.set(unit, (found = { was: false, is: false, differs: false }));
-          found.was ||= old;
-          found.is ||= now;
-          // All of it is read, whatever it differs in, so that nothing broken passes.
-          if (!alike && this.#differ(old ? x : null, now ? y : null, entrySchema(schema, name), depth)) found.differs = true;
-        } else if (!alike) this.#member(path, name, old ? x : null, now ? y : null, schema, place);
-      }
-      if (old) x.next();
-      if (now) y.next();
-    }
-    if (units !== null) for (const [name, unit] of units) if (unit.differs) this.#unit(below(path, name), unit);
-  }
-
-  #unit(path: string, { was, is }: Unit): void {
-    if (!is) this.#changes.forget(path);
-    else if (was) this.#changes.changed(path);
-    else this.#changes.appeared(path);
+    let units: Units | null = null;
+    sideBySide(a, b, depth, (x, y, alike) => {
+      if (alike && alone) return;
+      const name = nameOf((x ?? y)!);
+      const unit = alone ? undefined : unitFor(name, schema, place);
+      if (unit !== undefined) {
+        // A field may be called as the unit is.
+        if (name.startsWith('{')) throw new Unusual();
+        // All of it is read, whatever it differs in, so that nothing broken passes.
+        (units ??= new Units()).met(unit, x !== null, y !== null, !alike && this.#differ(x, y, entrySchema(schema, name), depth));
+      } else if (!alike) this.#member(path, name, x, y, schema, place);
+    });
+    (units as Units | null)?.tell(path, this.#changes);
   }
 
   #member(path: string, name: string, x: Members | null, y: Members | null, schema: Schema, place: Place | undefined): void {
@@ -148,20 +121,28 @@ export class JsonWalk {
     const verbatim = isVerbatim(schema);
     if (!verbatim && isPlainText(x.data, x.from, x.to) && isPlainText(y.data, y.from, y.to)) return !same(x.data, x.from, x.to, y.data, y.from, y.to);
     if (verbatim || !isObject(x) || !isObject(y)) return !equal(read(x, schema), read(y, schema));
-    const [p, q] = [new Members(x.data, x.from, x.to, depth + 1), new Members(y.data, y.from, y.to, depth + 1)];
     let differ = false;
-    p.next();
-    q.next();
-    while (!p.done || !q.done) {
-      const order = p.done ? 1 : q.done ? -1 : p.compare(q);
-      if (order <= 0) p.measure();
-      const alike = order === 0 && q.takeLike(p);
-      if (order >= 0 && !alike) q.measure();
-      if (!alike && this.#differ(order <= 0 ? p : null, order >= 0 ? q : null, entrySchema(schema, nameOf(order <= 0 ? p : q)), depth + 1)) differ = true;
-      if (order <= 0) p.next();
-      if (order >= 0) q.next();
-    }
+    sideBySide(x, y, depth + 1, (p, q, alike) => {
+      if (!alike && this.#differ(p, q, entrySchema(schema, nameOf((p ?? q)!)), depth + 1)) differ = true;
+    });
     return differ;
+  }
+}
+
+/** Goes through two objects by the order of their names. `met`: the member in each, null where there is none; whether both are the same bytes. */
+function sideBySide(a: Span, b: Span, depth: number, met: (x: Members | null, y: Members | null, alike: boolean) => void): void {
+  const [x, y] = [new Members(a.data, a.from, a.to, depth), new Members(b.data, b.from, b.to, depth)];
+  x.next();
+  y.next();
+  while (!x.done || !y.done) {
+    const order = x.done ? 1 : y.done ? -1 : x.compare(y);
+    const [old, now] = [order <= 0, order >= 0];
+    if (old) x.measure();
+    const alike = order === 0 && y.takeLike(x);
+    if (now && !alike) y.measure();
+    met(old ? x : null, now ? y : null, alike);
+    if (old) x.next();
+    if (now) y.next();
   }
 }
 

@@ -12,6 +12,7 @@ import { below, element } from './dots.ts';
 import type { FieldNode, StructNode } from './nodes.ts';
 import { elementKey, EMPTY } from './tree.ts';
 import type { Fields, Tree } from './tree.ts';
+import { Units } from './units.ts';
 
 const END = Number.MAX_SAFE_INTEGER;
 
@@ -105,13 +106,6 @@ class Cursor {
 
 const sameRun = (x: Cursor, y: Cursor): boolean => same(x.data, x.from, x.to, y.data, y.from, y.to);
 
-/** Fields that are one thing together. */
-interface Unit {
-  was: boolean;
-  is: boolean;
-  differs: boolean;
-}
-
 export class Walk {
   readonly #changes: Changes;
 
@@ -129,40 +123,29 @@ export class Walk {
     const [x, y] = [new Cursor(a, aFrom, aTo), new Cursor(b, bFrom, bTo)];
     x.next();
     y.next();
-    let units: Map<string, Unit> | null = null;
+    let units: Units | null = null;
     while (x.number !== END || y.number !== END) {
       const [old, now] = [x.number <= y.number, y.number <= x.number];
       const field = node.field(Math.min(x.number, y.number));
       if (field !== null) {
         const differs = !old || !now || !sameRun(x, y);
-        if (field.unit !== undefined) {
-          let unit = (units ??= new Map<string, Unit>()).get(field.unit);
-          if (unit === undefined) units.set(field.unit, (unit = { was: false, is: false, differs: false }));
-          unit.was ||= old;
-          unit.is ||= now;
-          unit.differs ||= differs;
-        } else if (differs) this.#field(path, old ? x : null, now ? y : null, field, node);
+        if (field.unit !== undefined) (units ??= new Units()).met(field.unit, old, now, differs);
+        else if (differs) this.#field(path, old ? x : null, now ? y : null, field, node);
       }
       if (old) x.next();
       if (now) y.next();
     }
-    if (units !== null) for (const [name, { was, is, differs }] of units) if (differs) this.#leaf(below(path, name), was, is);
+    units?.tell(path, this.#changes);
   }
 
   #field(path: string, x: Cursor | null, y: Cursor | null, field: FieldNode, node: StructNode): void {
     if (field.isUid || (field.hasUid && (x === null || y === null))) throw new Unusual();
     const at = below(path, field.name);
-    if (field.leaf || y === null) return this.#leaf(at, x !== null, y !== null);
+    if (field.leaf || y === null) return this.#changes.replaced(at, x !== null, y !== null);
     if (x !== null && field.node !== null && x.count === 1 && y.count === 1) return this.struct(at, x.data, x.content, x.to, y.data, y.content, y.to, field.node);
     if (x !== null && field.separable) return this.#entries(at, x, y, field, node);
     if (x !== null && field.items !== null && x.count === y.count && this.#items(at, x, y, field)) return;
     this.#changes.compare(path, x === null ? EMPTY : readStruct(x.bytes(), node.schema), readStruct(y.bytes(), node.schema), node.schema, node.place);
-  }
-
-  #leaf(path: string, was: boolean, is: boolean): void {
-    if (!is) this.#changes.forget(path);
-    else if (was) this.#changes.changed(path);
-    else this.#changes.appeared(path);
   }
 
   /** A map: entries that are in both at the same place are left out. */
