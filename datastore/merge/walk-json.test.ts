@@ -77,6 +77,14 @@ group('what has changed in JSON, found without decoding', () => {
     expect(quick.describe(wide, change(wide, { 'metadata/generation': 7 }), () => none)).toBeUndefined();
   });
 
+  test('space before a value takes the long way: an object behind it was taken for a leaf', () => {
+    const spaced = (text: Uint8Array): Uint8Array => Buffer.from(Buffer.from(text).toString().replace('"status":{', '"status": {'));
+    const now = change(thing, { 'status/phase': 'Done' });
+    expect(spaced(now).length).toBe(now.length + 1);
+    expect(quick.describe(thing, spaced(now), () => none)).toBeUndefined();
+    expect(quick.describe(spaced(thing), now, () => none)).toBeUndefined();
+  });
+
   test('the same bytes change nothing', () => {
     expect(quick.describe(thing, thing, () => before)!.exceptions).toEqual(before.exceptions);
   });

@@ -10,6 +10,7 @@ import { same } from './same.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const SPACE = 0x20;
 const COMMA = 0x2c;
 const COLON = 0x3a;
 export const CURLY = 0x7b;
@@ -41,6 +42,8 @@ function endOfText(data: Uint8Array, from: number, end: number): number {
 
 /** @param depth of what it stands in */
 function endOfValue(data: Uint8Array, from: number, end: number, depth: number): number {
+  // Behind a space an object would not be known for one.
+  if (data[from]! <= SPACE) throw new Unusual();
   let inside = 0;
   for (let at = from; at < end; at++) {
     const byte = data[at]!;
