@@ -1,10 +1,9 @@
 /** The entry point of the process that starts workers (workers.ts). It imports as little as it can: it is there for as long as the replica is. */
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { WORKER_DATA } from './workers.ts';
 import type { Ended, Order } from './workers.ts';
 
-/** The same as in workers.ts, which would be loaded for it. */
-const WORKER_DATA = 'EDGESTORE_WORKER_DATA';
 /** So much of what a worker writes to stderr is told. */
 const COMPLAINT_BYTES = 2_000;
 

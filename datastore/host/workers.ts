@@ -29,7 +29,7 @@ export interface Ended {
 }
 
 /** Where a worker finds its data: in its environment. */
-const WORKER_DATA = 'EDGESTORE_WORKER_DATA';
+export const WORKER_DATA = 'EDGESTORE_WORKER_DATA';
 
 export class NodeWorkers implements Workers {
   #launcher: ChildProcess | null = null;
@@ -72,11 +72,9 @@ export class NodeWorkers implements Workers {
   #launch(): ChildProcess {
     const launcher = fork(fileURLToPath(new URL('./worker-launcher.ts', import.meta.url)), [], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     launcher.on('message', ({ id, problem }: Ended) => this.#waiting.get(id)?.(problem));
-    let gone = false;
     const lost = (why: string): void => {
-      if (gone) return;
-      gone = true;
-      if (this.#launcher === launcher) this.#launcher = null;
+      if (this.#launcher !== launcher) return;
+      this.#launcher = null;
       for (const end of [...this.#waiting.values()]) end(`the process that starts workers has ended: ${why}`);
     };
     launcher.once('error', (error) => lost(error.message));
