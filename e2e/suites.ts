@@ -63,9 +63,7 @@ export const suites: readonly Suite[] = [
   suite('robustness/kill9', 'kill -9 under load: nothing acknowledged is lost, watchers resume without gap or duplicate', [
     'e2e/robustness/kill9/main.ts', '--kills', '40', '--seed', '1',
   ], 8),
-  suite('docs/guides', 'The guides for people, every command and file in them as it stands: cells, clusters federated by peers', ['e2e/guides/main.ts'], 10, {
-    tools: ['etcd', 'k8s', 'kwok'], root: true,
-  }),
+  suite('docs/guides', 'The guides for people, every command and file in them as it stands: cells, clusters federated by peers', ['e2e/guides/main.ts'], 10, { tools: ['etcd', 'k8s', 'kwok'], root: true }),
   suite('operator/apiserver', 'The operator against a real apiserver: every rule of the CRD, hostile values, two operators, RBAC by the audit log, 200 EdgeStores', [
     'e2e/operator/apiserver/main.ts',
   ], 12, { tools: ['k8s', 'kwok'] }),

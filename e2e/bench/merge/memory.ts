@@ -6,6 +6,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { nodeClock } from '../../../datastore/host/node-clock.ts';
 import { defaultMerging } from '../../../datastore/merge/merger.ts';
 import { change } from '../../../datastore/merge/testing/changes.ts';
 import { corpus } from '../../../datastore/merge/testing/corpus.ts';
@@ -30,7 +31,8 @@ class Pair {
   readonly #frames: Uint8Array[] = [];
 
   constructor(merge: 'off' | 'field') {
-    const clock = { wallMs: () => Date.now(), monotonicMs: () => performance.now(), soon: (fn: () => void) => void setImmediate(fn), after: () => ({ cancel() {} }) };
+    // Nothing happens by itself.
+    const clock = { ...nodeClock, after: () => ({ cancel() {} }) };
     this.#machines = [1, 2].map((slot) => new Machine({
       clock, merging: merge === 'field' ? defaultMerging : null, onFrame: (frame) => void (slot === 1 && this.#frames.push(frame)),
       onFatal: (error) => {
