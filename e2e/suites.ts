@@ -63,14 +63,18 @@ export const suites: readonly Suite[] = [
   suite('robustness/kill9', 'kill -9 under load: nothing acknowledged is lost, watchers resume without gap or duplicate', [
     'e2e/robustness/kill9/main.ts', '--kills', '40', '--seed', '1',
   ], 8),
-  suite('docs/guides', 'The guides for people, every command and file in them as it stands: cells, clusters federated by peers', ['e2e/guides/main.ts'], 10, { tools: ['etcd', 'k8s', 'kwok'], root: true }),
+  suite('docs/guides', 'The guides for people, every command and file in them as it stands: cells, clusters federated by peers', ['e2e/guides/main.ts'], 10, {
+    tools: ['etcd', 'k8s', 'kwok'], root: true, beside: true,
+  }),
   suite('operator/apiserver', 'The operator against a real apiserver: every rule of the CRD, hostile values, two operators, RBAC by the audit log, 200 EdgeStores', [
     'e2e/operator/apiserver/main.ts',
   ], 12, { tools: ['k8s', 'kwok'] }),
-  suite('operator/chart', 'The chart rendered with values on and off; linted, taken, upgraded and let go of by a real apiserver', ['e2e/operator/chart/main.ts'], 6, { tools: ['helm', 'k8s', 'checks'] }),
+  suite('operator/chart', 'The chart rendered with values on and off; linted, taken, upgraded and let go of by a real apiserver', ['e2e/operator/chart/main.ts'], 6, {
+    tools: ['helm', 'k8s', 'checks'], beside: true,
+  }),
   suite('operator/image', 'hack/image/Dockerfile, played step by step without docker: every file of the image, and its programs work', [
     'e2e/operator/image/main.ts',
-  ], 5, { root: true }),
+  ], 5, { root: true, beside: true }),
   suite('operator/minimal', 'On a real cluster: helm install, the minimal sample, an apiserver on it, helm test, scaling in and out while everybody writes', [
     'e2e/operator/minimal/main.ts',
   ], 15, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm', 'kwok'], debian: ['containers'], root: true }),
