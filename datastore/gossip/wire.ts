@@ -28,6 +28,7 @@ import * as encoding from 'lib0/encoding';
 import * as decoding from 'lib0/decoding';
 import { crc32 } from 'node:zlib';
 import { limits } from '../limits.ts';
+import { encoderFor, written } from '../replica/encoder.ts';
 import { decodeHello, encodeHello } from './hello.ts';
 import type { Hello } from './hello.ts';
 import { stateByNumber, stateNumber } from './types.ts';
@@ -72,6 +73,8 @@ const Type = { hello: 1, frames: 2, vector: 3, chunk: 4, report: 5, ping: 6, pon
 /** The first byte of a part. */
 export const PART = Type.part;
 const CRC_BYTES = 4;
+/** What the length of a part of a message takes, at most. */
+const LENGTH_BYTES = 5;
 /** Type, flags, counts, lengths and checksum around what a message carries. */
 const OVERHEAD_BYTES = 64;
 export const MESSAGE_BYTES_MAX = limits.frame_bytes + OVERHEAD_BYTES;
@@ -125,16 +128,35 @@ function writeBody(to: encoding.Encoder, message: Message): void {
   }
 }
 
+/** How long a message is, about, and not less for those that are long. */
+function sizeOf(message: Message): number {
+  switch (message.type) {
+    case 'frames':
+      return message.frames.reduce((sum, frame) => sum + frame.length + LENGTH_BYTES, OVERHEAD_BYTES);
+    case 'chunk':
+      return OVERHEAD_BYTES + message.piece.length;
+    case 'vector':
+      return OVERHEAD_BYTES + message.vector.length + message.digest.length;
+    case 'report':
+      return OVERHEAD_BYTES + message.report.length;
+    case 'part':
+    case 'config':
+    case 'agree':
+    case 'join':
+    case 'joined':
+      return OVERHEAD_BYTES + message.bytes.length;
+    default:
+      return OVERHEAD_BYTES;
+  }
+}
+
 /** The message as it goes into a link. */
 export function encodeMessage(message: Message): Uint8Array {
-  const to = encoding.createEncoder();
+  const to = encoderFor(sizeOf(message));
   encoding.writeUint8(to, Type[message.type]);
   writeBody(to, message);
-  const length = encoding.length(to);
-  const bytes = new Uint8Array(length + CRC_BYTES);
-  bytes.set(encoding.toUint8Array(to));
-  new DataView(bytes.buffer).setUint32(length, crc32(bytes.subarray(0, length)), true);
-  return bytes;
+  encoding.writeUint32(to, crc32(written(to)));
+  return written(to);
 }
 
 function readFrames(from: decoding.Decoder): Message {

@@ -94,7 +94,7 @@ export class Writer {
   }
 
   /** What has been written so far, not copied; invalid after the next write. */
-  view(): Uint8Array {
+  view(): Uint8Array<ArrayBuffer> {
     return new Uint8Array(this.#buffer.buffer as ArrayBuffer, this.#buffer.byteOffset, this.#at);
   }
 

@@ -7,6 +7,7 @@
  */
 import * as encoding from 'lib0/encoding';
 import * as Y from 'yjs';
+import { encoderFor, written } from './encoder.ts';
 
 /** How many structs are only looked at, not written, in one call. */
 const LOOK = 8_192;
@@ -62,13 +63,15 @@ export class LogWalk {
     const first = Y.findIndexSS(structs, fromClock);
     if (fromClock < this.#from) return this.#look(structs, first);
     let end = first;
-    for (let size = 0; end < structs.length && size < bytes; end++) {
+    let size = 0;
+    for (; end < structs.length && size < bytes; end++) {
       size += sizeOf(structs[end]!);
       this.#met(structs[end]!);
     }
     const last = structs[end - 1]!;
     this.#at = last.id.clock + last.length;
     const encoder = new Y.UpdateEncoderV1();
+    encoder.restEncoder = encoderFor(size + STRUCT_BYTES * 2);
     encoding.writeVarUint(encoder.restEncoder, 1);
     encoding.writeVarUint(encoder.restEncoder, end - first);
     encoder.writeClient(this.#client);
@@ -76,7 +79,7 @@ export class LogWalk {
     structs[first]!.write(encoder, fromClock - structs[first]!.id.clock);
     for (let i = first + 1; i < end; i++) structs[i]!.write(encoder, 0);
     encoding.writeVarUint(encoder.restEncoder, 0);
-    return { fromClock, toClock: this.#at, update: encoder.toUint8Array() };
+    return { fromClock, toClock: this.#at, update: written(encoder.restEncoder) };
   }
 
   /** All deletions up to now, as an update without structs. */
