@@ -50,6 +50,17 @@ group('what has changed, found without decoding', () => {
     expect([...found.exceptions]).toEqual([['metadata/generation', OWN], ['metadata/annotations', OWN], ['metadata/annotations/seen', OWN], ['status/{rest}', OWN]]);
   });
 
+  test.each([['AAB', 'AAb'], ['ABC', 'AbA'], ['BAA', 'bAA'], ['AB', 'Ab']])('a list in which two elements have one key is one thing: %s, then %s', (old, now) => {
+    // Small letters are the same names with another value.
+    const list = (letters: string, value: string): unknown[] => [...letters].map((letter) => ({ name: letter.toUpperCase(), [value]: letter }));
+    for (const containers of [(letters: string) => list(letters, 'image'), (letters: string) => [{ name: 'c', image: 'example.test/c:1', env: list(letters, 'value') }]]) {
+      const [from, to] = [old, now].map((letters) => change(stored('apps/v1 Deployment'), { 'spec/template/spec/containers': containers(letters) })) as [Uint8Array, Uint8Array];
+      const [a, b] = [decode(from)!, decode(to)!];
+      const found = listed(quick.describe(from, to, () => before)!);
+      expect(found).toEqual(listed(describe(a, before, b, policies.of(b), () => false)));
+    }
+  });
+
   test('the same bytes change nothing', () => {
     const pod = stored('v1 Pod');
     expect(quick.describe(pod, pod, () => before)!.exceptions).toEqual(before.exceptions);

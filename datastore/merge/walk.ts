@@ -165,15 +165,22 @@ export class Walk {
     this.#changes.compare(path, rest(x, xs), rest(y, ys), field.schema, field.place);
   }
 
-  /** A list whose elements have keys: those that are the same are left out. @returns false, and nothing is told, unless the same keys stand in the same order */
+  /**
+   * A list whose elements have keys: those that are the same are left out.
+   * @returns false, and nothing is told, unless the same keys stand in the same order, each once: a list with a key twice is one thing
+   */
   #items(path: string, x: Cursor, y: Cursor, { items, list, itemPlace }: FieldNode): boolean {
     const [xs, ys] = [x.parts(), y.parts()];
     const pairs: { key: string; old: Fields; now: Fields }[] = [];
+    const keys = new Set<string>();
     for (let i = 0; i < xs.length; i += 2) {
-      if (same(x.data, xs[i]!, xs[i + 1]!, y.data, ys[i]!, ys[i + 1]!)) continue;
-      const [old, now] = [readStruct(x.data.subarray(xs[i], xs[i + 1]), items!), readStruct(y.data.subarray(ys[i], ys[i + 1]), items!)];
+      const old = readStruct(x.data.subarray(xs[i], xs[i + 1]), items!);
       const key = elementKey(list!, old);
-      if (key === undefined || key !== elementKey(list!, now)) return false;
+      if (key === undefined || keys.has(key)) return false;
+      keys.add(key);
+      if (same(x.data, xs[i]!, xs[i + 1]!, y.data, ys[i]!, ys[i + 1]!)) continue;
+      const now = readStruct(y.data.subarray(ys[i], ys[i + 1]), items!);
+      if (key !== elementKey(list!, now)) return false;
       pairs.push({ key, old, now });
     }
     for (const { key, old, now } of pairs) this.#changes.compare(element(path, key), old, now, items!, itemPlace);
