@@ -81,6 +81,10 @@ function stampOf(input: decoding.Decoder, stamps: readonly Stamp[]): Stamp {
   return found;
 }
 
+/** For one after the other: it keeps its room. */
+const out = encoding.createEncoder();
+out.cbuf = new Uint8Array(4_096);
+
 export function encodeInfo({ created, usual, exceptions }: Dots, tables: number): Uint8Array {
   const listed: Stamp[] = [];
   const indexOf = (dot: Stamp): number => {
@@ -91,7 +95,8 @@ export function encodeInfo({ created, usual, exceptions }: Dots, tables: number)
   };
   const [first, second] = [indexOf(created), indexOf(usual)];
   for (const dot of exceptions.values()) indexOf(dot);
-  const out = encoding.createEncoder();
+  out.cpos = 0;
+  out.bufs = [];
   encoding.writeUint8(out, VERSION);
   encoding.writeUint32(out, tables);
   encoding.writeVarUint(out, listed.length);

@@ -25,6 +25,10 @@ export interface FieldNode {
   readonly items: StructType | null;
   readonly list: ListType | undefined;
   readonly itemPlace: Place | undefined;
+  /** Of such elements, if they are no leaves. */
+  readonly itemNode: StructNode | null;
+  /** The numbers of the fields that are their keys, if all of them are text or integers. */
+  readonly keys: ReadonlySet<number> | null;
 }
 
 const METADATA = 'metadata';
@@ -72,6 +76,8 @@ export class StructNode {
     const place = placeBelow(this.place, name);
     const leaf = known === undefined || isLeaf(schema, place);
     const list = leaf ? undefined : listTypeOf(schema, place?.rule);
+    const items = list?.list === 'map' && list.items.kind === 'struct' ? list.items : null;
+    const itemPlace = placeBelow(place, ELEMENT);
     return {
       name, schema, place, leaf, list,
       unit: unitFor(name, this.schema, this.place),
@@ -79,8 +85,19 @@ export class StructNode {
       hasUid: this.#path + name === METADATA,
       node: !leaf && schema.kind === 'struct' ? new StructNode(schema, place, `${this.#path}${name}/`, this.whole) : null,
       separable: !leaf && schema.kind === 'map' && standsAlone(schema, place),
-      items: list?.list === 'map' && list.items.kind === 'struct' ? list.items : null,
-      itemPlace: placeBelow(place, ELEMENT),
+      items, itemPlace,
+      itemNode: items !== null && !isLeaf(items, itemPlace) ? new StructNode(items, itemPlace, `${this.#path}${name}/[]/`, this.whole) : null,
+      keys: items !== null && list?.list === 'map' ? keyNumbers(items, list.keys) : null,
     };
   }
+}
+
+function keyNumbers(items: StructType, keys: readonly string[]): ReadonlySet<number> | null {
+  const numbers = new Set<number>();
+  for (const [number, { name, type }] of planOf(items).fields) {
+    if (!keys.includes(name)) continue;
+    if (type.kind !== 'scalar' || !['string', 'int32', 'int64'].includes(type.type)) return null;
+    numbers.add(number);
+  }
+  return numbers.size === keys.length ? numbers : null;
 }

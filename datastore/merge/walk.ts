@@ -11,7 +11,7 @@ import type { Changes } from './describe.ts';
 import { below, element } from './dots.ts';
 import type { FieldNode, StructNode } from './nodes.ts';
 import { elementKey, EMPTY } from './tree.ts';
-import type { Fields, Tree } from './tree.ts';
+import type { Tree } from './tree.ts';
 import { Units } from './units.ts';
 
 const END = Number.MAX_SAFE_INTEGER;
@@ -169,21 +169,44 @@ export class Walk {
    * A list whose elements have keys: those that are the same are left out.
    * @returns false, and nothing is told, unless the same keys stand in the same order, each once: a list with a key twice is one thing
    */
-  #items(path: string, x: Cursor, y: Cursor, { items, list, itemPlace }: FieldNode): boolean {
+  #items(path: string, x: Cursor, y: Cursor, { items, list, itemNode, keys }: FieldNode): boolean {
+    if (itemNode === null || keys === null) return false;
     const [xs, ys] = [x.parts(), y.parts()];
-    const pairs: { key: string; old: Fields; now: Fields }[] = [];
-    const keys = new Set<string>();
+    const met = new Set<string>();
+    const differing: number[] = [];
     for (let i = 0; i < xs.length; i += 2) {
-      const old = readStruct(x.data.subarray(xs[i], xs[i + 1]), items!);
-      const key = elementKey(list!, old);
-      if (key === undefined || keys.has(key)) return false;
-      keys.add(key);
+      const key = keyOf(x.data, xs[i]!, xs[i + 1]!, keys);
+      if (key === '' || met.has(key)) return false;
+      met.add(key);
       if (same(x.data, xs[i]!, xs[i + 1]!, y.data, ys[i]!, ys[i + 1]!)) continue;
-      const now = readStruct(y.data.subarray(ys[i], ys[i + 1]), items!);
-      if (key !== elementKey(list!, now)) return false;
-      pairs.push({ key, old, now });
+      if (key !== keyOf(y.data, ys[i]!, ys[i + 1]!, keys)) return false;
+      differing.push(i);
     }
-    for (const { key, old, now } of pairs) this.#changes.compare(element(path, key), old, now, items!, itemPlace);
+    for (const i of differing) {
+      const key = elementKey(list!, readStruct(only(x.data, xs[i]!, xs[i + 1]!, keys), items!));
+      this.struct(element(path, key!), x.data, xs[i]!, xs[i + 1]!, y.data, ys[i]!, ys[i + 1]!, itemNode);
+    }
     return true;
   }
+}
+
+/** What tells an element of a list apart, in its bytes: of fields that are not there or empty nothing. '': it cannot be told. */
+function keyOf(data: Uint8Array, from: number, to: number, keys: ReadonlySet<number>): string {
+  let text = '';
+  const cursor = new Cursor(data, from, to);
+  for (cursor.next(); cursor.number !== END; cursor.next()) {
+    if (!keys.has(cursor.number)) continue;
+    if (cursor.count > 1) return '';
+    const content = Buffer.prototype.latin1Slice.call(data, cursor.content, cursor.to);
+    if (content !== '' && content !== '\0') text += `${cursor.number}:${content.length}:${content}`;
+  }
+  return text;
+}
+
+/** The fields of an element that are its key, alone. */
+function only(data: Uint8Array, from: number, to: number, keys: ReadonlySet<number>): Uint8Array {
+  const found: Uint8Array[] = [];
+  const cursor = new Cursor(data, from, to);
+  for (cursor.next(); cursor.number !== END; cursor.next()) if (keys.has(cursor.number)) found.push(cursor.bytes());
+  return found.length === 1 ? found[0]! : Buffer.concat(found);
 }
