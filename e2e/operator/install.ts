@@ -23,24 +23,27 @@ export async function createStore(cluster: RealCluster, namespace: string, name:
   return new Store(cluster, namespace, name);
 }
 
-/** Looks again and again at which replicas drain, until `stop`: never more than one at a time. */
+/**
+ * Which replicas drain, until `stop`: never more than one at a time, by what the replicas answer, asked again and again. A drain may be over between two looks of a busy
+ * machine: which ones there were is also read from the EdgeStore's status, where the operator writes each before it begins it, and a watch shows each.
+ */
 export class DrainWatch {
   readonly seen = new Set<string>();
   readonly problems: string[] = [];
-  private stopped = false;
-  private readonly done: Promise<void>;
+  private readonly stopping = new AbortController();
+  private readonly done: Promise<unknown>;
 
   constructor(store: Store) {
-    this.done = this.loop(store);
+    this.done = Promise.all([this.ask(store), this.follow(store)]);
   }
 
   async stop(): Promise<void> {
-    this.stopped = true;
+    this.stopping.abort();
     await this.done;
   }
 
-  private async loop(store: Store): Promise<void> {
-    while (!this.stopped) {
+  private async ask(store: Store): Promise<void> {
+    while (!this.stopping.signal.aborted) {
       // Whether ready or not: a replica that drains is not.
       const pods = (await store.pods().catch((): Pod[] => [])).filter((pod) => pod.status.podIP !== undefined);
       const states = await Promise.all(pods.map(async (pod) => ({ pod: pod.metadata.name, state: await drainState(`http://${pod.status.podIP}:2379`) })));
@@ -48,6 +51,25 @@ export class DrainWatch {
       for (const pod of draining) this.seen.add(pod);
       if (draining.length > 1) this.problems.push(`draining at the same time: ${draining.join(', ')}`);
       await sleep(200);
+    }
+  }
+
+  private async follow(store: Store): Promise<void> {
+    let from = '';
+    while (!this.stopping.signal.aborted) {
+      try {
+        if (from === '') from = (await store.get()).metadata.resourceVersion ?? '';
+        for await (const { type, object } of store.watch(from, this.stopping.signal)) {
+          // Its history is gone: go on from how it is now.
+          if (type === 'ERROR') from = '';
+          if (type !== 'MODIFIED') continue;
+          from = object.metadata.resourceVersion ?? '';
+          if (object.status?.drain !== undefined) this.seen.add(object.status.drain.pod);
+        }
+      } catch {
+        // Ended by `stop`, or the apiserver is busy.
+      }
+      if (!this.stopping.signal.aborted) await sleep(200);
     }
   }
 }

@@ -1,6 +1,6 @@
 /** One EdgeStore on a real cluster, as a person sees it: the resource, its pods, its replicas' own answers. */
 import { Rpc } from '../robustness/shared/rpc.ts';
-import type { KubeObject } from '../kubernetes/kube-api.ts';
+import type { KubeObject, WatchEvent } from '../kubernetes/kube-api.ts';
 import { expect } from './steps.ts';
 import { until } from './real-cluster.ts';
 import type { RealCluster } from './real-cluster.ts';
@@ -53,6 +53,12 @@ export class Store {
 
   async get(): Promise<StoreObject> {
     return await this.cluster.api.get(this.path) as StoreObject;
+  }
+
+  /** What happens to it after a resourceVersion, until `signal` or the apiserver ends it. */
+  watch(resourceVersion: string, signal: AbortSignal): AsyncGenerator<WatchEvent & { readonly object: StoreObject }> {
+    const path = `/apis/edgestore.dev/v1alpha1/namespaces/${this.namespace}/edgestores?watch=true&fieldSelector=metadata.name%3D${this.name}&resourceVersion=${resourceVersion}`;
+    return this.cluster.api.watch(path, signal) as AsyncGenerator<WatchEvent & { readonly object: StoreObject }>;
   }
 
   /** JSON merge patch of its spec. */

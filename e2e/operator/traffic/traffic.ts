@@ -87,9 +87,8 @@ export class Traffic {
     if (content === undefined) return;
     this.problems.push(...this.ledger.compare(content));
     for (const [name, watcher] of this.watchers) {
-      // Whoever watches at a replica that is away has nothing to be compared with.
-      if (!everyWatcher && !watcher.connected) continue;
-      await until(`the watcher at ${name} has everything`, 30, () => Promise.resolve(watcher.compare(content).length === 0))
+      // Whoever watches at a replica that is away, or sends clients away, has nothing to be compared with, for as long as that lasts.
+      await until(`the watcher at ${name} has everything`, 30, () => Promise.resolve((!everyWatcher && !watcher.connected) || watcher.compare(content).length === 0))
         .catch((error: unknown) => this.problems.push(`${String(error)}: ${watcher.compare(content).join('; ')} (${watcher.doing}, next ${watcher.next}, replicas at ${[...this.urls.values()].join(' ')})`));
       this.problems.push(...watcher.problems.splice(0).slice(0, 5).map((problem) => `watcher at ${name}: ${problem}`));
     }

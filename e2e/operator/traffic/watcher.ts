@@ -28,7 +28,7 @@ export class Watcher {
   private readonly known = new Map<string, Known>();
   /** Where to go on; 0: list first. */
   next = 0n;
-  /** A stream is open. */
+  /** The server has taken the watch: one that drains takes the connection, and refuses each watch. */
   connected = false;
   private rpc: Rpc | undefined;
   private stopped = false;
@@ -69,7 +69,6 @@ export class Watcher {
           await this.rpc.connected(3_000);
           this.doing = `watching ${url} from ${this.next}, since ${new Date().toISOString()}`;
           if (this.next === 0n) await this.list(this.rpc);
-          this.connected = true;
           await this.follow(this.rpc);
         } catch (error) {
           // It ended; a moment later it connects again.
@@ -106,6 +105,7 @@ export class Watcher {
           call.cancel();
           return;
         }
+        this.connected = true;
         this.take(response);
       });
       call.write(pb.WatchRequest.fromPartial({
