@@ -9,6 +9,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeResults, type Result } from '../../results.ts';
 import { TempDir } from '../../support/temp.ts';
+import { Audit } from '../audit.ts';
 import { Cells, type Cell } from '../cells.ts';
 import { Informer, listableResources } from '../informer.ts';
 import type { KubeObject } from '../kube-api.ts';
@@ -32,10 +33,12 @@ async function step(name: string, work: () => Promise<string[]>): Promise<void> 
 }
 
 await using dir = TempDir.create('partition');
+const audits = new Map(['a', 'b'].map((cell) => [cell, new Audit(dir.join(`audit-${cell}.log`))]));
 await using cells = await Cells.start({
   dir,
   plane: (cell) => ({
     restart: true,
+    apiserverFlags: audits.get(cell)!.flags,
     kwok: kwokCellConfig(cell, NODE_LEASE_S),
     // Nodes are given up after 10 s, and at once: half of all nodes may vanish.
     controllerFlags: [...elections, '--node-monitor-period=1s', '--node-monitor-grace-period=10s', '--node-eviction-rate=10', '--secondary-node-eviction-rate=10', '--unhealthy-zone-threshold=0.9'],
@@ -135,6 +138,10 @@ await step('of two ReplicaSets of one name one stays, with its pods; the garbage
   const problems = tooFew(await fewestRolled());
   if ((await newSet(cells.b)).metadata.uid !== setA.metadata.uid) problems.push('the ReplicaSet is not that of the lowest slot');
   if (kept(podsA) !== 3 || kept(podsB) !== 0) problems.push(`the pods are not those of the ReplicaSet that stays: ${names(now).join(' ')}`);
+  if (problems.length > 0) {
+    console.log(`the ReplicaSets ${setA.metadata.uid} with ${names(podsA).join(' ')}, and ${setB.metadata.uid} with ${names(podsB).join(' ')}; who did what:`);
+    for (const [cell, audit] of audits) for (const line of audit.lines('rolled')) console.log(`${cell}: ${line}`);
+  }
   return problems;
 });
 await step('of two pods of one name one stays, the same on both sides', async () => {
