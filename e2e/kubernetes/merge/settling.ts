@@ -42,18 +42,29 @@ async function unsettled(api: KubeApi, namespace: string): Promise<string[]> {
   return problems;
 }
 
-const versions = async (cells: Cells, namespace: string): Promise<string> => JSON.stringify(await Promise.all(cells.cells.map(async ({ api }) =>
-  Object.values(await contents(api, namespace)).flatMap((list) => list.map(({ metadata }) => [metadata.uid, metadata.resourceVersion])))));
+/** Cell, kind by uid and name → version. */
+async function versions(cells: Cells, namespace: string): Promise<Map<string, string>> {
+  const found = await Promise.all(cells.cells.map(async ({ name: cell, api }) =>
+    Object.entries(await contents(api, namespace)).flatMap(([kind, list]) => list.map(({ metadata: { name, uid, resourceVersion } }) => [`${cell}: ${kind} ${name} ${uid ?? ''}`, resourceVersion ?? ''] as const))));
+  return new Map(found.flat());
+}
 
-/** Problems; waits until there are none on either side and nothing has been written for a while. */
+/** What has been written, made or removed between two looks. */
+const differing = (before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): string[] =>
+  [...new Set([...before.keys(), ...after.keys()])].filter((object) => before.get(object) !== after.get(object));
+
+/** Problems; waits until there are none on either side and nothing has been written for a while: the last pods of a rollout, and what the garbage collector takes, come when the counts are right already. */
 export async function settles(cells: Cells, namespace: string): Promise<string[]> {
   let problems: string[] = [];
   await until('controllers are done', 120, async () => {
     problems = (await Promise.all(cells.cells.map(async ({ name, api }) => (await unsettled(api, namespace)).map((problem) => `${name}: ${problem}`)))).flat();
+    if (problems.length > 0) return false;
+    const before = await versions(cells, namespace);
+    await sleep(QUIET_MS);
+    problems = differing(before, await versions(cells, namespace)).map((object) => `still written although all is as it should be: ${object}`);
     return problems.length === 0;
-  }).catch(() => undefined);
-  if (problems.length > 0) return problems;
-  const before = await versions(cells, namespace);
-  await sleep(QUIET_MS);
-  return await versions(cells, namespace) === before ? [] : ['objects are still written although all is as it should be'];
+  }).catch((error: unknown) => {
+    if (problems.length === 0) problems = [String(error)];
+  });
+  return problems;
 }
