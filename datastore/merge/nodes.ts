@@ -21,14 +21,15 @@ export interface FieldNode {
   readonly node: StructNode | null;
   /** A map whose entries are each by itself. */
   readonly separable: boolean;
-  /** Of a list whose elements, structs, have keys. */
-  readonly items: StructType | null;
-  readonly list: ListType | undefined;
-  readonly itemPlace: Place | undefined;
-  /** Of such elements, if they are no leaves. */
-  readonly itemNode: StructNode | null;
-  /** The numbers of the fields that are their keys, if all of them are text or integers. */
-  readonly keys: ReadonlySet<number> | null;
+  /** Of a list whose elements, structs that are no leaves, have keys. */
+  readonly elements: Elements | null;
+}
+
+export interface Elements {
+  readonly list: ListType;
+  readonly node: StructNode;
+  /** The numbers of the fields that are their keys: all of them text or integers. */
+  readonly keys: ReadonlySet<number>;
 }
 
 const METADATA = 'metadata';
@@ -75,23 +76,27 @@ export class StructNode {
     const schema: Schema = known?.type ?? { kind: 'any' };
     const place = placeBelow(this.place, name);
     const leaf = known === undefined || isLeaf(schema, place);
-    const list = leaf ? undefined : listTypeOf(schema, place?.rule);
-    const items = list?.list === 'map' && list.items.kind === 'struct' ? list.items : null;
-    const itemPlace = placeBelow(place, ELEMENT);
     return {
-      name, schema, place, leaf, list,
+      name, schema, place, leaf,
       unit: unitFor(name, this.schema, this.place),
       isUid: this.#path + name === UID,
       hasUid: this.#path + name === METADATA,
       node: !leaf && schema.kind === 'struct' ? new StructNode(schema, place, `${this.#path}${name}/`, this.whole) : null,
       separable: !leaf && schema.kind === 'map' && standsAlone(schema, place),
-      items, itemPlace,
-      itemNode: items !== null && !isLeaf(items, itemPlace) ? new StructNode(items, itemPlace, `${this.#path}${name}/[]/`, this.whole) : null,
-      keys: items !== null && list?.list === 'map' ? keyNumbers(items, list.keys) : null,
+      elements: leaf ? null : this.#elements(schema, place, name),
     };
+  }
+
+  #elements(schema: Schema, place: Place | undefined, name: string): Elements | null {
+    const list = listTypeOf(schema, place?.rule);
+    if (list?.list !== 'map' || list.items.kind !== 'struct') return null;
+    const itemPlace = placeBelow(place, ELEMENT);
+    const keys = keyNumbers(list.items, list.keys);
+    return keys === null || isLeaf(list.items, itemPlace) ? null : { list, keys, node: new StructNode(list.items, itemPlace, `${this.#path}${name}/[]/`, this.whole) };
   }
 }
 
+/** Null: one of them is neither text nor an integer, or not in the element itself. */
 function keyNumbers(items: StructType, keys: readonly string[]): ReadonlySet<number> | null {
   const numbers = new Set<number>();
   for (const [number, { name, type }] of planOf(items).fields) {

@@ -9,7 +9,7 @@ import { readStruct } from './codec/protobuf.ts';
 import { same } from './codec/same.ts';
 import type { Changes } from './describe.ts';
 import { below, element } from './dots.ts';
-import type { FieldNode, StructNode } from './nodes.ts';
+import type { Elements, FieldNode, StructNode } from './nodes.ts';
 import { elementKey, EMPTY } from './tree.ts';
 import type { Tree } from './tree.ts';
 import { Units } from './units.ts';
@@ -144,7 +144,7 @@ export class Walk {
     if (field.leaf || y === null) return this.#changes.replaced(at, x !== null, y !== null);
     if (x !== null && field.node !== null && x.count === 1 && y.count === 1) return this.struct(at, x.data, x.content, x.to, y.data, y.content, y.to, field.node);
     if (x !== null && field.separable) return this.#entries(at, x, y, field, node);
-    if (x !== null && field.items !== null && x.count === y.count && this.#items(at, x, y, field)) return;
+    if (x !== null && field.elements !== null && x.count === y.count && this.#items(at, x, y, field.elements)) return;
     this.#changes.compare(path, x === null ? EMPTY : readStruct(x.bytes(), node.schema), readStruct(y.bytes(), node.schema), node.schema, node.place);
   }
 
@@ -169,8 +169,7 @@ export class Walk {
    * A list whose elements have keys: those that are the same are left out.
    * @returns false, and nothing is told, unless the same keys stand in the same order, each once: a list with a key twice is one thing
    */
-  #items(path: string, x: Cursor, y: Cursor, { items, list, itemNode, keys }: FieldNode): boolean {
-    if (itemNode === null || keys === null) return false;
+  #items(path: string, x: Cursor, y: Cursor, { list, node, keys }: Elements): boolean {
     const [xs, ys] = [x.parts(), y.parts()];
     const met = new Set<string>();
     const differing: number[] = [];
@@ -183,8 +182,8 @@ export class Walk {
       differing.push(i);
     }
     for (const i of differing) {
-      const key = elementKey(list!, readStruct(only(x.data, xs[i]!, xs[i + 1]!, keys), items!));
-      this.struct(element(path, key!), x.data, xs[i]!, xs[i + 1]!, y.data, ys[i]!, ys[i + 1]!, itemNode);
+      const key = elementKey(list, readStruct(only(x.data, xs[i]!, xs[i + 1]!, keys), node.schema));
+      this.struct(element(path, key!), x.data, xs[i]!, xs[i + 1]!, y.data, ys[i]!, ys[i + 1]!, node);
     }
     return true;
   }
