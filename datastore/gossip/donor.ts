@@ -10,7 +10,7 @@
 import type { Clock, Timer } from '../host/host.ts';
 import type { Logger } from '../host/log.ts';
 import { limits } from '../limits.ts';
-import { MalformedError } from '../replica/bytes.ts';
+import { MalformedError } from '../bytes.ts';
 import type { Batch } from './batch.ts';
 import { closeReasons } from './close-codes.ts';
 import type { Session } from './session.ts';

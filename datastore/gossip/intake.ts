@@ -1,6 +1,6 @@
 /** What becomes of the frames that peers send: integrated, waiting for another's, asked for again, or the end of the link. */
 import type { Logger } from '../host/log.ts';
-import { MalformedError } from '../replica/bytes.ts';
+import { MalformedError } from '../bytes.ts';
 import type { LogId } from '../replica/types.ts';
 import { closeReasons } from './close-codes.ts';
 import type { Peer } from './peer.ts';

@@ -23,7 +23,7 @@ import type { SeedAddress } from './seeds.ts';
 import { Session } from './session.ts';
 import type { LogId } from '../replica/types.ts';
 import type { GossipAlarm, MembershipPort, MemberState, OwnFrame, PeerAddress, PeerStats, ReplicaPort, Self } from './types.ts';
-import { MalformedError } from '../replica/bytes.ts';
+import { MalformedError } from '../bytes.ts';
 import { WaitingRoom } from './waiting-room.ts';
 import { Unacked } from './unacked.ts';
 import { encodeMessage, MADE_VERSION, WIRE_VERSION, WIRE_VERSION_MIN } from './wire.ts';

@@ -1,6 +1,6 @@
 /** The replica behind gossip's port: frames, vectors and digests as bytes. */
 import { limits } from '../limits.ts';
-import { MalformedError, Reader, Writer } from '../replica/bytes.ts';
+import { MalformedError, Reader, Writer } from '../bytes.ts';
 import { decodeFrame, FrameKind } from '../replica/frame.ts';
 import type { Frame } from '../replica/frame.ts';
 import { StaleDiskError } from '../replica/replica.ts';

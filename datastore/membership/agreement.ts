@@ -13,7 +13,7 @@
 import type { Clock, Random } from '../host/host.ts';
 import { errTimeout } from '../errors.ts';
 import { limits } from '../limits.ts';
-import { MalformedError, Reader, Writer } from '../replica/bytes.ts';
+import { MalformedError, Reader, Writer } from '../bytes.ts';
 import { decodeConfiguration, encodeConfiguration } from './codec.ts';
 import { joinViews, voters } from './configuration.ts';
 import type { Change, Configuration } from './configuration.ts';

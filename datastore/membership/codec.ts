@@ -9,7 +9,7 @@
  *
  * Texts are UTF-8.
  */
-import { MalformedError, Reader, Writer } from '../replica/bytes.ts';
+import { MalformedError, Reader, Writer } from '../bytes.ts';
 import { incarnationOf, logId, slotOf } from '../replica/types.ts';
 import type { LogId } from '../replica/types.ts';
 import type { Configuration, ConfiguredMember, Joiner, RemovedLog, Standing } from './configuration.ts';

@@ -6,7 +6,7 @@ import { EtcdError, errUnavailable } from '../errors.ts';
 import type { Clock, Random, Timer } from '../host/host.ts';
 import type { Logger } from '../host/log.ts';
 import { limits } from '../limits.ts';
-import { MalformedError, Reader, Writer } from '../replica/bytes.ts';
+import { MalformedError, Reader, Writer } from '../bytes.ts';
 import { incarnationOf, logId, logName, slotOf } from '../replica/types.ts';
 import type { LogId } from '../replica/types.ts';
 import { Agreement, readBallot, writeBallot } from './agreement.ts';

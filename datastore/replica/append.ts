@@ -7,7 +7,7 @@
  *
  * As Yjs 13.6 writes it; `LogDoc` compares the two at every use.
  */
-import { varuintLength, Writer } from './bytes.ts';
+import { varuintLength, Writer } from '../bytes.ts';
 
 const BINARY_WITH_ORIGIN = 0x83;
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { MalformedError } from './bytes.ts';
+import { MalformedError } from '../bytes.ts';
 import { decodeEntry, encodeEntry } from './entry.ts';
 import type { Entry } from './entry.ts';
 import { logId } from './types.ts';

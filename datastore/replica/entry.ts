@@ -16,7 +16,7 @@
  *
  * The journal adds length and CRC; a commit's records carry their own CRC besides.
  */
-import { MalformedError, Reader, Writer } from './bytes.ts';
+import { MalformedError, Reader, Writer } from '../bytes.ts';
 import type { LogUpdate } from './log-doc.ts';
 import { readRetirements, writeRetirements } from './retirements.ts';
 import type { Retirement } from './retirements.ts';

@@ -3,7 +3,7 @@ import * as decoding from 'lib0/decoding';
 import * as syncProtocol from 'y-protocols/sync';
 import * as encoding from 'lib0/encoding';
 import * as Y from 'yjs';
-import { MalformedError } from './bytes.ts';
+import { MalformedError } from '../bytes.ts';
 import { decodeFrame, encodeFrame, FrameKind } from './frame.ts';
 import type { Frame } from './frame.ts';
 import { logId } from './types.ts';

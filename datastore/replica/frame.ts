@@ -23,7 +23,7 @@
 import { crc32 } from 'node:zlib';
 import { messageYjsSyncStep2, messageYjsUpdate } from 'y-protocols/sync';
 import { limits } from '../limits.ts';
-import { MalformedError, Reader, varuintLength, Writer } from './bytes.ts';
+import { MalformedError, Reader, varuintLength, Writer } from '../bytes.ts';
 import type { LogUpdate } from './log-doc.ts';
 import { crcOf } from './record.ts';
 import { readRetirements, writeRetirements } from './retirements.ts';

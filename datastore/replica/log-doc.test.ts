@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import * as Y from 'yjs';
 import { InvariantError } from './assert.ts';
-import { MalformedError } from './bytes.ts';
+import { MalformedError } from '../bytes.ts';
 import { LogDoc } from './log-doc.ts';
 import type { LogUpdate } from './log-doc.ts';
 import { decodeRecord, RecordWriter } from './record.ts';

@@ -14,7 +14,7 @@ import { Buffer } from 'node:buffer';
 import * as Y from 'yjs';
 import { assert } from './assert.ts';
 import { encodeAppend } from './append.ts';
-import { MalformedError } from './bytes.ts';
+import { MalformedError } from '../bytes.ts';
 import { Garbage } from './garbage.ts';
 import { LogWalk } from './log-walk.ts';
 import { crcOf, decodeRecord } from './record.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { MalformedError } from './bytes.ts';
+import { MalformedError } from '../bytes.ts';
 import { crcOf, decodeRecord, encodeSubset, infoOf, RecordWriter } from './record.ts';
 import { logId } from './types.ts';
 import type { Write } from './types.ts';

@@ -22,19 +22,15 @@
  */
 import { crc32 } from 'node:zlib';
 import { assert } from './assert.ts';
-import { MalformedError, Reader, Writer } from './bytes.ts';
+import { MalformedError, Reader, Writer } from '../bytes.ts';
 import { Retirements } from './retirements.ts';
+import { DELETE, INFO, LEASE, MERGED, StoredWrite, SYSTEM } from './stored-write.ts';
 import { incarnationOf, logId, slotOf, Space } from './types.ts';
 import type { Context, LogId, Record, RecordWrite, Stamp, Write } from './types.ts';
 
 export const RECORD_VERSION = 1;
 const HAS_REVISION = 1;
 const HAS_RETIREMENT = 2;
-const DELETE = 1;
-const LEASE = 2;
-const SYSTEM = 4;
-const INFO = 8;
-const MERGED = 16;
 const CRC_BYTES = 4;
 
 /** What a record counts for besides its bytes: objects in Yjs and in the index. */
@@ -172,33 +168,26 @@ function writeWrites<W extends Pick<Write, 'space' | 'key' | 'lease' | 'merged'>
   w: Writer, writes: readonly W[], valueOf: (write: W) => Uint8Array | null, infoOfWrite: (write: W) => Uint8Array | undefined,
 ): RecordWrite[] {
   w.varuint(writes.length);
-  const out: RecordWrite[] = [];
-  for (const write of writes) {
+  return writes.map((write) => {
     const { space, key, lease } = write;
     const value = valueOf(write);
     const info = infoOfWrite(write);
-    const merged = write.merged === true;
-    w.u8((value === null ? DELETE : 0) | (lease !== 0n ? LEASE : 0) | (space === Space.system ? SYSTEM : 0) | (info !== undefined ? INFO : 0) | (merged ? MERGED : 0)).latin1(key);
+    const flags = (value === null ? DELETE : 0) | (lease !== 0n ? LEASE : 0) | (space === Space.system ? SYSTEM : 0) | (info !== undefined ? INFO : 0) | (write.merged === true ? MERGED : 0);
+    w.u8(flags).latin1(key);
     if (lease !== 0n) w.i64(lease);
     if (value !== null) w.bytes(value);
     const valueLength = value === null ? -1 : value.length;
-    const valueOffset = value === null ? 0 : w.length - valueLength;
-    if (info === undefined && !merged) {
-      out.push({ space, key, lease, valueOffset, valueLength });
-      continue;
-    }
-    const infoOffset = info === undefined ? 0 : w.length;
+    const valueOffset = w.length - Math.max(0, valueLength);
     if (info !== undefined) w.bytes(info);
-    out.push({ space, key, lease, valueOffset, valueLength, infoOffset, merged });
-  }
-  return out;
+    return new StoredWrite(flags, key, lease, valueOffset, valueLength);
+  });
 }
 
 /** The merge information of a write, as a view into its record; null if it has none. */
-export function infoOf({ bytes }: Pick<Record, 'bytes'>, { infoOffset }: RecordWrite): Uint8Array | null {
-  if (infoOffset === undefined || infoOffset === 0) return null;
+export function infoOf({ bytes }: Pick<Record, 'bytes'>, { hasInfo, valueOffset, valueLength }: RecordWrite): Uint8Array | null {
+  if (hasInfo !== true) return null;
   // Without a Reader, for every write of an object comes here.
-  let at = infoOffset;
+  let at = valueOffset + Math.max(0, valueLength);
   let length = 0;
   for (let scale = 1; ; scale *= 128) {
     const byte = bytes[at++]!;
@@ -233,8 +222,9 @@ export function decodeRecord(bytes: Uint8Array, retired: Retirements = noneRetir
     const behind = r.varuint();
     if (behind === 0 || behind >= stamp.lamport) throw new MalformedError('context of a record');
   }
-  const writes: RecordWrite[] = [];
-  for (let n = r.count(2); n > 0; n--) writes.push(readWrite(r));
+  // There is one array for every record: one that grows has room for 16 more.
+  const writes = new Array<RecordWrite>(r.count(2));
+  for (let i = 0; i < writes.length; i++) writes[i] = readWrite(r);
   r.end();
   return new StoredRecord(stamp, originOf(stamp, written, writes), bytes, writes, retired);
 }
@@ -261,22 +251,12 @@ function readNewest(r: Reader, flags: number, lamport: number): number {
 function readWrite(r: Reader): RecordWrite {
   const flags = r.u8();
   if (flags > (DELETE | LEASE | SYSTEM | INFO | MERGED)) throw new MalformedError('flags of a write');
-  const space = flags & SYSTEM ? Space.system : Space.client;
   const key = r.latin1();
   const lease = flags & LEASE ? r.i64() : 0n;
-  let valueLength = -1;
-  let valueOffset = 0;
-  if ((flags & DELETE) === 0) {
-    valueLength = r.varuint();
-    valueOffset = r.skip(valueLength);
-  }
-  if ((flags & (INFO | MERGED)) === 0) return { space, key, lease, valueOffset, valueLength };
-  let infoOffset = 0;
-  if (flags & INFO) {
-    infoOffset = r.at;
-    r.skip(r.varuint());
-  }
-  return { space, key, lease, valueOffset, valueLength, infoOffset, merged: (flags & MERGED) !== 0 };
+  const valueLength = flags & DELETE ? -1 : r.varuint();
+  const valueOffset = r.skip(Math.max(0, valueLength));
+  if (flags & INFO) r.skip(r.varuint());
+  return new StoredWrite(flags, key, lease, valueOffset, valueLength);
 }
 
 /** The context of a record whose CRC has been checked, the record itself included. */

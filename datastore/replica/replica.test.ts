@@ -4,7 +4,7 @@ import { LwwSink } from '../testing/lww-sink.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { MemoryJournal } from '../testing/memory-journal.ts';
 import { pull } from '../testing/pulling.ts';
-import { MalformedError } from './bytes.ts';
+import { MalformedError } from '../bytes.ts';
 import { decodeFrame } from './frame.ts';
 import { Replica, StaleDiskError } from './replica.ts';
 import { usualShape } from './segment.ts';

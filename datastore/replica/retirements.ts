@@ -6,7 +6,7 @@
  * names in its context no retired log, only the `newest` of its author: a log that it does not name and that was retired no later, its author
  * held whole; any other it has never seen. So contexts do not grow with the number of incarnations there have been.
  */
-import type { Reader, Writer } from './bytes.ts';
+import type { Reader, Writer } from '../bytes.ts';
 import { limits } from '../limits.ts';
 import type { LogId } from './types.ts';
 import { readLog, writeLog } from './vector.ts';

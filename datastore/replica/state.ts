@@ -11,7 +11,7 @@
  *
  * Reports and members are not in it: they come again with the first peer.
  */
-import { MalformedError, Reader, Writer } from './bytes.ts';
+import { MalformedError, Reader, Writer } from '../bytes.ts';
 import type { LogDoc, LogUpdate } from './log-doc.ts';
 import { readRetirements, writeRetirements } from './retirements.ts';
 import type { Retirement, Retirements } from './retirements.ts';

@@ -51,10 +51,10 @@ export interface RecordWrite {
   readonly space: Space;
   readonly key: Key;
   readonly lease: bigint;
-  valueOffset: number;
-  valueLength: number;
-  /** Where the merge information begins; 0 or missing: there is none. Only writes that have some, and merge records, have these two fields. */
-  readonly infoOffset?: number;
+  readonly valueOffset: number;
+  readonly valueLength: number;
+  /** Merge information stands right behind the value. */
+  readonly hasInfo?: boolean;
   readonly merged?: boolean;
 }
 

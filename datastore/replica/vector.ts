@@ -1,5 +1,5 @@
 /** What a replica holds of each log. */
-import type { Reader, Writer } from './bytes.ts';
+import type { Reader, Writer } from '../bytes.ts';
 import { incarnationOf, logId, slotOf } from './types.ts';
 import type { LogId } from './types.ts';
 

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../host/host.ts';
-import { Reader, Writer } from '../replica/bytes.ts';
+import { Reader, Writer } from '../bytes.ts';
 
 /**
  * When history is compacted without a client asking, by etcd's `--auto-compaction-mode` and `--auto-compaction-retention`:

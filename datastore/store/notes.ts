@@ -2,7 +2,7 @@
  * Small state of other modules that goes through the journal (lease checkpoints, membership, …): for each name the latest body counts.
  * Kept here, too, so that a snapshot has it, whoever made the snapshot: the worker knows no leases.
  */
-import { Reader, Writer } from '../replica/bytes.ts';
+import { Reader, Writer } from '../bytes.ts';
 
 interface Noting {
   note(name: string, body: Uint8Array): Promise<void>;

@@ -5,7 +5,7 @@
 import { crc32 } from 'node:zlib';
 import type { LogId } from '../replica/types.ts';
 import type { MakeSubject, Subject } from './gossip-cluster.ts';
-import { MalformedError } from '../replica/bytes.ts';
+import { MalformedError } from '../bytes.ts';
 import type { AnswerPort, Integrated, OwnFrame, ReplicaPort } from '../gossip/types.ts';
 
 interface ToyRecord {

@@ -1,5 +1,5 @@
 /** For tests: records without a document, and a clock that runs nothing by itself. */
-import { Writer } from '../../replica/bytes.ts';
+import { Writer } from '../../bytes.ts';
 import { infoOf } from '../../replica/record.ts';
 import type { Context, LogId, Record, RecordWrite, Write } from '../../replica/types.ts';
 import { Space } from '../../replica/types.ts';
@@ -19,16 +19,13 @@ export class TestRecord implements Record {
     this.originRevision = originRevision;
     this.#context = new Map([...context, [log, lamport]]);
     const w = new Writer();
-    // Nothing with an offset of 0: that says that there is no merge information.
-    w.u8(0);
     this.writes = writes.map((write) => {
       const valueOffset = w.length;
       if (write.value !== null) w.raw(write.value);
       const plain = { space: write.space, key: write.key, lease: write.lease, valueOffset, valueLength: write.value === null ? -1 : write.value.length };
       if (write.info === undefined && write.merged !== true) return plain;
-      const infoOffset = write.info === undefined ? 0 : w.length;
       if (write.info !== undefined) w.bytes(write.info);
-      return { ...plain, infoOffset, merged: write.merged === true };
+      return { ...plain, hasInfo: write.info !== undefined, merged: write.merged === true };
     });
     this.bytes = w.take();
   }

@@ -1,4 +1,4 @@
-/** Reading and writing the binary formats of this folder: little-endian fixed integers and LEB128 variable ones. */
+/** Reading and writing the binary formats of the store: little-endian fixed integers and LEB128 variable ones. */
 import { Buffer } from 'node:buffer';
 
 /** Bytes that are not what the format says: torn, flipped, hostile or of another version. Never a programmer's error. */
@@ -90,6 +90,14 @@ export class Writer {
     this.varuint(text.length);
     this.#room(text.length);
     this.#at += this.#buffer.write(text, this.#at, 'latin1');
+    return this;
+  }
+
+  /** Text: its length in UTF-8, then that. */
+  utf8(text: string): this {
+    const length = Buffer.byteLength(text);
+    this.varuint(length).#room(length);
+    this.#at += this.#buffer.write(text, this.#at);
     return this;
   }
 
@@ -191,6 +199,12 @@ export class Reader {
     const length = this.varuint();
     const at = this.#take(length);
     return this.#view.toString('latin1', at, at + length);
+  }
+
+  utf8(): string {
+    const length = this.varuint();
+    const at = this.#take(length);
+    return this.#view.toString('utf8', at, at + length);
   }
 
   end(): void {
