@@ -21,15 +21,19 @@ export interface FieldNode {
   readonly node: StructNode | null;
   /** A map whose entries are each by itself. */
   readonly separable: boolean;
-  /** Of a list whose elements, structs that are no leaves, have keys. */
+  /** Of a list whose elements, structs, have keys. */
   readonly elements: Elements | null;
 }
 
 export interface Elements {
   readonly list: ListType;
-  readonly node: StructNode;
+  readonly items: StructType;
+  /** Null: an element is a leaf. */
+  readonly node: StructNode | null;
   /** The numbers of the fields that are their keys: all of them text or integers. */
   readonly keys: ReadonlySet<number>;
+  /** What elements are called, by their keys in bytes: there are few, and each comes again and again. */
+  readonly names: Map<string, string>;
 }
 
 const METADATA = 'metadata';
@@ -92,7 +96,9 @@ export class StructNode {
     if (list?.list !== 'map' || list.items.kind !== 'struct') return null;
     const itemPlace = placeBelow(place, ELEMENT);
     const keys = keyNumbers(list.items, list.keys);
-    return keys === null || isLeaf(list.items, itemPlace) ? null : { list, keys, node: new StructNode(list.items, itemPlace, `${this.#path}${name}/[]/`, this.whole) };
+    if (keys === null) return null;
+    const node = isLeaf(list.items, itemPlace) ? null : new StructNode(list.items, itemPlace, `${this.#path}${name}/[]/`, this.whole);
+    return { list, items: list.items, keys, node, names: new Map() };
   }
 }
 

@@ -19,6 +19,9 @@ const stored = (name: string): Buffer => corpus().get(`protobuf ${name}`)!;
 
 const before = new Dots(OLD, { lamport: 7, log: 3 }, new Map([['metadata/labels', { lamport: 9, log: 4 }], ['spec', { lamport: 8, log: 4 }], ['spec/template/spec', { lamport: 6, log: 5 }]]));
 const listed = ({ created, usual, exceptions }: Dots): unknown[] => [created, usual, [...exceptions].sort(([a], [b]) => (a < b ? -1 : 1))];
+const manager = (name: string, subresource: string, second: string): object => ({
+  manager: name, operation: 'Update', apiVersion: 'v1', time: `2026-11-28T12:00:${second}Z`, fieldsType: 'FieldsV1', fieldsV1: Buffer.from('{"f:status":{}}'), ...(subresource === '' ? {} : { subresource }),
+});
 
 group('what has changed, found without decoding', () => {
   test('is what decoding and comparing finds, whatever was changed in whatever kind', () => {
@@ -48,6 +51,16 @@ group('what has changed, found without decoding', () => {
     const found = quick.describe(pod, change(pod, { 'metadata/annotations/seen': 'now', 'metadata/generation': 7, 'status/podIP': '10.0.0.9' }), () => new Dots(OLD, OLD, new Map()))!;
     // It had no annotations.
     expect([...found.exceptions]).toEqual([['metadata/generation', OWN], ['metadata/annotations', OWN], ['metadata/annotations/seen', OWN], ['status/{rest}', OWN]]);
+  });
+
+  test('entries of maps and elements that are replaced whole are told by their names', () => {
+    const from = change(stored('v1 Pod'), {
+      'metadata/annotations': { 'a/b': '1', 'c': '2', 'ü': '3' },
+      'metadata/managedFields': [manager('kubelet', 'status', '10'), manager('a "b"', '', '10')],
+    });
+    const to = change(from, { 'metadata/annotations': { 'a/b': '1', 'c': '5', 'ü': '4' }, 'metadata/managedFields': [manager('kubelet', 'status', '10'), manager('a "b"', '', '20')] });
+    const found = quick.describe(from, to, () => new Dots(OLD, OLD, new Map()))!;
+    expect([...found.exceptions.keys()]).toEqual(['metadata/annotations/c', 'metadata/annotations/ü', 'metadata/managedFields/[["a \\"b\\"","Update","v1",""]]']);
   });
 
   test.each([['AAB', 'AAb'], ['ABC', 'AbA'], ['BAA', 'bAA'], ['AB', 'Ab']])('a list in which two elements have one key is one thing: %s, then %s', (old, now) => {

@@ -7,6 +7,7 @@
 import { Malformed, Unusual } from './codec/errors.ts';
 import { readStruct } from './codec/protobuf.ts';
 import { same } from './codec/same.ts';
+import { fromUtf8 } from './codec/utf8.ts';
 import type { Changes } from './describe.ts';
 import { below, element } from './dots.ts';
 import type { Elements, FieldNode, StructNode } from './nodes.ts';
@@ -15,6 +16,8 @@ import type { Tree } from './tree.ts';
 import { Units } from './units.ts';
 
 const END = Number.MAX_SAFE_INTEGER;
+/** Names of elements that are kept, of each list that a schema has. */
+const NAMES_MAX = 200;
 
 /** Goes through a message, a field with all its occurrences at a time. */
 class Cursor {
@@ -151,6 +154,7 @@ export class Walk {
   /** A map: entries that are in both at the same place are left out. */
   #entries(path: string, x: Cursor, y: Cursor, field: FieldNode, node: StructNode): void {
     const [xs, ys] = [x.parts(), y.parts()];
+    if (field.schema.kind === 'map' && field.schema.values.kind === 'scalar' && this.#sameNames(path, x.data, xs, y.data, ys)) return;
     const trimmed = (): number => {
       let i = 0;
       while (i < xs.length && i < ys.length && same(x.data, xs[i]!, xs[i + 1]!, y.data, ys[i]!, ys[i + 1]!)) i += 2;
@@ -165,28 +169,73 @@ export class Walk {
     this.#changes.compare(path, rest(x, xs), rest(y, ys), field.schema, field.place);
   }
 
+  /** @returns false, and nothing is told, unless the same keys stand in the same order, and it is that of Kubernetes */
+  #sameNames(path: string, a: Uint8Array, xs: readonly number[], b: Uint8Array, ys: readonly number[]): boolean {
+    if (xs.length !== ys.length) return false;
+    const names: string[] = [];
+    let last: Uint8Array | null = null;
+    for (let i = 0; i < xs.length; i += 2) {
+      const name = nameOf(a, xs[i]!, xs[i + 1]!);
+      if (name === null || (last !== null && Buffer.compare(last, name) >= 0)) return false;
+      last = name;
+      if (same(a, xs[i]!, xs[i + 1]!, b, ys[i]!, ys[i + 1]!)) continue;
+      const other = nameOf(b, ys[i]!, ys[i + 1]!);
+      if (other === null || !same(name, 0, name.length, other, 0, other.length)) return false;
+      const text = fromUtf8(name);
+      if (text === undefined) return false;
+      names.push(text);
+    }
+    for (const name of names) this.#changes.changed(below(path, name));
+    return true;
+  }
+
   /**
    * A list whose elements have keys: those that are the same are left out.
    * @returns false, and nothing is told, unless the same keys stand in the same order, each once: a list with a key twice is one thing
    */
-  #items(path: string, x: Cursor, y: Cursor, { list, node, keys }: Elements): boolean {
+  #items(path: string, x: Cursor, y: Cursor, elements: Elements): boolean {
+    const { keys, node } = elements;
     const [xs, ys] = [x.parts(), y.parts()];
-    const met = new Set<string>();
+    const met: string[] = [];
     const differing: number[] = [];
     for (let i = 0; i < xs.length; i += 2) {
       const key = keyOf(x.data, xs[i]!, xs[i + 1]!, keys);
-      if (key === '' || met.has(key)) return false;
-      met.add(key);
+      if (key === '' || met.includes(key)) return false;
+      met.push(key);
       if (same(x.data, xs[i]!, xs[i + 1]!, y.data, ys[i]!, ys[i + 1]!)) continue;
       if (key !== keyOf(y.data, ys[i]!, ys[i + 1]!, keys)) return false;
       differing.push(i);
     }
     for (const i of differing) {
-      const key = elementKey(list, readStruct(only(x.data, xs[i]!, xs[i + 1]!, keys), node.schema));
-      this.struct(element(path, key!), x.data, xs[i]!, xs[i + 1]!, y.data, ys[i]!, ys[i + 1]!, node);
+      const at = element(path, elementName(elements, met[i / 2]!, x.data, xs[i]!, xs[i + 1]!));
+      if (node === null) this.#changes.changed(at);
+      else this.struct(at, x.data, xs[i]!, xs[i + 1]!, y.data, ys[i]!, ys[i + 1]!, node);
     }
     return true;
   }
+}
+
+/** The key of an entry of a map, in its bytes; null if it is not written as Kubernetes writes it: key, then value. */
+function nameOf(data: Uint8Array, from: number, to: number): Uint8Array | null {
+  const cursor = new Cursor(data, from, to);
+  if (!isNext(cursor, 1)) return null;
+  const name = data.subarray(cursor.content, cursor.to);
+  return isNext(cursor, 2) && cursor.to === to ? name : null;
+}
+
+function isNext(cursor: Cursor, number: number): boolean {
+  cursor.next();
+  return cursor.number === number && cursor.count === 1;
+}
+
+/** What an element of a list is called. */
+function elementName({ list, items, keys, names }: Elements, key: string, data: Uint8Array, from: number, to: number): string {
+  let name = names.get(key);
+  if (name === undefined) {
+    if (names.size >= NAMES_MAX) names.clear();
+    names.set(key, (name = elementKey(list, readStruct(only(data, from, to, keys), items))!));
+  }
+  return name;
 }
 
 /** What tells an element of a list apart, in its bytes: of fields that are not there or empty nothing. '': it cannot be told. */
