@@ -83,7 +83,7 @@ export const limits = {
   slice_ms: 5,
 
   /** Own frames wait at most this long for others to go with them; none waits if the last went out longer ago. */
-  push_batch_ms: 2,
+  push_batch_ms: 5,
   /** Bytes of frames that go out without waiting any longer. */
   push_batch_bytes: 262_144,
   /** How often it is told when own frames were made. */
