@@ -2,24 +2,27 @@
  * What merging by field costs while nothing conflicts: `npm run bench:merge`, and in memory: `npm run bench:merge -- --memory 20000`.
  *
  * Objects that a kube-apiserver stored are updated as it updates them: a transaction that compares the revision and puts a value of which little has changed. Each
- * round has fresh stores of each side (round.ts); the median of the rounds' ratios counts.
+ * round has a fresh store (round.ts); the median of the rounds' ratios counts.
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { memory } from './memory.ts';
-import { median, round, SIDES } from './round.ts';
-import type { Figures, Side } from './round.ts';
-import { kinds } from './store.ts';
+import { median, round } from './round.ts';
+import type { Figures } from './round.ts';
+import { kinds, SIDES } from './store.ts';
+import type { Side } from './store.ts';
 
 const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     members: { type: 'string', default: '3' },
-    warm: { type: 'string', default: '10000' },
+    warm: { type: 'string', default: '4000' },
     /** Of the calls that count. */
     scale: { type: 'string', default: '1' },
+    /** datastore/main.ts of a checkout of before there was merging, to compare with. */
+    before: { type: 'string', default: '' },
     /** A directory for profiles of all replicas. */
     profiles: { type: 'string', default: '' },
     /** Instead of time: what so many objects hold of memory. */
@@ -46,7 +49,7 @@ if (options.memory !== '') {
 const rounds: Record<Side, Figures>[] = [];
 for (let i = 0; i < Number(options.rounds); i++) {
   rounds.push(await round({
-    members: Number(options.members), warm: Number(options.warm), one: Math.round(3_000 * scale), many: Math.round(6_000 * scale), clients: CLIENTS, profiles: options.profiles,
+    members: Number(options.members), warm: Number(options.warm), one: Math.round(4_000 * scale), many: Math.round(10_000 * scale), clients: CLIENTS, before: options.before, profiles: options.profiles,
   }));
   console.error(`round ${i + 1}: ${JSON.stringify(rounds.at(-1), (_, value: unknown) => (typeof value === 'number' ? Number(value.toFixed(3)) : value))}`);
 }
@@ -59,14 +62,15 @@ const row = (name: string, figure: keyof Figures, digits: number): string => {
   };
   return `| ${name} | ${at('off')} | ${at('again')} | ${at('field')} | ${ratio('again', '')} | ${ratio('field', '**')} |`;
 };
+const [first, second] = options.before === '' ? ['off', 'off again'] : ['before', 'off'];
 const text = `# What merging by field costs where nothing conflicts, ${new Date().toISOString().slice(0, 10)}
 
-Written by \`npm run bench:merge -- --report\`: two stores of ${options.members} replicas with \`--merge off\` and one with \`--merge field\`, asked in turn, ${rounds.length} rounds with fresh stores, on
-${cpus().length} × ${cpus()[0]?.model.trim() ?? 'an unknown CPU'}, replicas and clients together. Objects as a kube-apiserver stored them (${kinds.map(({ name, versions }) => `${name} ${versions[0]!.length} B`).join(', ')}), an
-annotation, the generation and the time in managedFields changed with each update, in a transaction that compares the revision; ${options.warm} updates of each store before anything counts. Medians of the rounds; ratios to
-the first store, of each round, their median, least and largest. "off again" says how far two equal stores differ.
+Written by \`npm run bench:merge -- --report\`: a store of ${options.members} replicas with objects under keys that do not merge, other such keys, and keys that merge, asked in turn, 25 calls at a time, ${rounds.length} rounds with fresh
+stores, on ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'an unknown CPU'}, replicas and client together. Objects as a kube-apiserver stored them (${kinds.map(({ name, versions }) => `${name} ${versions[0]!.length} B`).join(', ')}), an
+annotation, the generation and the time in managedFields changed with each update, in a transaction that compares the revision; ${options.warm} updates of each side before anything counts. Medians of the rounds; ratios to
+the first side, of each round, their median, least and largest. "off again" says how far two equal sides differ.
 
-| | off | off again | field | off again to off | field to off |
+| | ${first} | ${second} | field | ${second} to ${first} | field to ${first} |
 | --- | --- | --- | --- | --- | --- |
 ${row('update, one client, p50 ms', 'put_ms', 3)}
 ${row('of the processors, the replica that is asked, µs an update', 'asked_us', 0)}

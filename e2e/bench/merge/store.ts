@@ -1,18 +1,26 @@
-/** A store under measurement: its replicas, objects as a kube-apiserver stored them, and the calls of a kube-apiserver. */
+/**
+ * A store under measurement: its replicas, objects as a kube-apiserver stored them, and the calls of a kube-apiserver. The same objects stand under keys that merge and
+ * under others that do not: the same processes, the same compiled code, the same disk, so that what differs is merging.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { corpus } from '../../../datastore/merge/testing/corpus.ts';
 import { change, look } from '../../../datastore/merge/testing/changes.ts';
 import type { Changes } from '../../../datastore/merge/testing/changes.ts';
 import { Rpc } from '../../robustness/shared/rpc.ts';
-import { edgestoreLauncher } from '../../support/edgestore.ts';
+import { edgestoreLauncher, edgestoreMain } from '../../support/edgestore.ts';
 import { Cluster } from '../../support/member.ts';
 import { TempDir } from '../../support/temp.ts';
 
 const KINDS = ['protobuf apps/v1 Deployment', 'protobuf v1 Pod', 'protobuf v1 Node', 'protobuf apps/v1 ReplicaSet', 'json example.test/v1 Thing'] as const;
 const VERSIONS = 16;
 const KEYS = 50;
-/** A store that is not asked has nothing left to do after this. */
-const SETTLE_MS = 30;
+/** After this the replicas have nothing left to do of what they were asked. */
+const SETTLE_MS = 10;
+
+/** Where each side's objects stand; of these only the last is under `--merge-prefix`. Equally long. `again` is `off` once more: how far these two differ, the third may differ by chance. */
+const PREFIXES = { off: '/register/', again: '/regimens/', field: '/registry/' } as const;
+export type Side = keyof typeof PREFIXES;
+export const SIDES = ['off', 'again', 'field'] as const satisfies readonly Side[];
 
 /** apiserver notes the time of an update with the fields of whoever made it. */
 function managed(value: Buffer, i: number): Changes {
@@ -35,9 +43,24 @@ interface StoredObject {
   revision: number;
 }
 
+/** The objects of one side. */
+class Objects {
+  readonly all: readonly StoredObject[];
+  #next = 0;
+
+  constructor(prefix: string) {
+    this.all = kinds.flatMap(({ versions }, kind) => Array.from({ length: KEYS }, (_, i) => ({ key: `${prefix}k${kind}/bench/o${i}`, versions, at: 0, revision: 0 })));
+  }
+
+  next(): StoredObject {
+    return this.all[this.#next++ % this.all.length]!;
+  }
+}
+
 export interface StoreOptions {
-  readonly merge: 'off' | 'field';
   readonly members: number;
+  /** Another checkout's entry point, of before there was merging; '': this one's. */
+  readonly main?: string;
   /** Where each replica writes a profile of its processor when it ends; '': nowhere. */
   readonly profiles?: string;
 }
@@ -46,8 +69,7 @@ export class Store implements AsyncDisposable {
   readonly #rpc: Rpc;
   readonly #resources: AsyncDisposableStack;
   readonly #pids: readonly number[];
-  readonly #objects: readonly StoredObject[] = kinds.flatMap(({ versions }, kind) => Array.from({ length: KEYS }, (_, i) => ({ key: `/registry/k${kind}/bench/o${i}`, versions, at: 0, revision: 0 })));
-  #next = 0;
+  readonly #objects = { off: new Objects(PREFIXES.off), again: new Objects(PREFIXES.again), field: new Objects(PREFIXES.field) };
 
   private constructor(rpc: Rpc, pids: readonly number[], resources: AsyncDisposableStack) {
     this.#rpc = rpc;
@@ -55,12 +77,13 @@ export class Store implements AsyncDisposable {
     this.#resources = resources;
   }
 
-  static async start({ merge, members, profiles = '' }: StoreOptions): Promise<Store> {
+  static async start({ members, main = '', profiles = '' }: StoreOptions): Promise<Store> {
     await using starting = new AsyncDisposableStack();
     const dir = starting.use(TempDir.create('bench-merge'));
     const launcher = edgestoreLauncher();
     const more = profiles === '' ? [] : ['--cpu-prof', '--cpu-prof-interval=200', `--cpu-prof-dir=${profiles}`];
-    const cluster = starting.use(await Cluster.create({ ...launcher, args: [...more, ...launcher.args] }, { dir, members, flags: ['--merge', merge] }));
+    const args = launcher.args.map((arg) => (main !== '' && arg === edgestoreMain() ? main : arg));
+    const cluster = starting.use(await Cluster.create({ ...launcher, args: [...more, ...args] }, { dir, members, flags: main === '' ? ['--merge', 'field'] : [] }));
     await cluster.start();
     const rpc = new Rpc(cluster.endpoints[0] ?? '');
     starting.defer(() => rpc.close());
@@ -68,8 +91,8 @@ export class Store implements AsyncDisposable {
   }
 
   /** One client that waits for each answer: how long each of `n` updates took, ms. */
-  updates(n: number): Promise<number[]> {
-    return this.#timed(n, () => this.#update(this.#object()));
+  updates(side: Side, n: number): Promise<number[]> {
+    return this.#timed(n, () => this.#update(this.#objects[side].next()));
   }
 
   /** What each replica has taken of the processors so far, µs; the first is the one that is asked. */
@@ -77,15 +100,15 @@ export class Store implements AsyncDisposable {
     return this.#pids.map((pid) => readdirSync(`/proc/${pid}/task`).reduce((sum, task) => sum + Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'latin1').split(' ')[0]) / 1_000, 0));
   }
 
-  gets(n: number): Promise<number[]> {
-    return this.#timed(n, () => this.#rpc.range(this.#object().key, ''));
+  gets(side: Side, n: number): Promise<number[]> {
+    return this.#timed(n, () => this.#rpc.range(this.#objects[side].next().key, ''));
   }
 
   /** Updates a second, of so many clients that make `n` together. Each has objects of its own, so that no revision it compares is an old one. */
-  async together(clients: number, n: number): Promise<number> {
+  async together(side: Side, clients: number, n: number): Promise<number> {
     const begun = performance.now();
     await Promise.all(Array.from({ length: clients }, async (_, client) => {
-      const own = this.#objects.filter((_object, i) => i % clients === client);
+      const own = this.#objects[side].all.filter((_object, i) => i % clients === client);
       for (let i = 0; i < n / clients; i++) await this.#update(own[i % own.length]!);
     }));
     return (n / (performance.now() - begun)) * 1_000;
@@ -93,10 +116,6 @@ export class Store implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#resources.disposeAsync();
-  }
-
-  #object(): StoredObject {
-    return this.#objects[this.#next++ % this.#objects.length]!;
   }
 
   async #update(object: StoredObject): Promise<void> {
