@@ -70,15 +70,15 @@ export async function partition(sites: Sites, seconds: number): Promise<Partitio
   const last = sites.endpoints.length - 1;
   const clients = sites.endpoints.map((endpoint) => new Rpc(endpoint, {}, ATTEMPT_MS));
   const tally = { attempts: 0, succeeded: 0 };
-  const written = new Map<string, string>();
+  const written = new Set<string>();
   const end = Date.now() + seconds * 1_000;
   const write = async (site: number): Promise<void> => {
     for (let i = 0; Date.now() < end; i++) {
-      const key = `wan/${site}/${i % 50}`;
-      const value = `${i}`;
+      // A key of its own: what was not answered may happen later, and would be put over what was.
+      const key = `wan/${site}/${i}`;
       if (site === last) tally.attempts++;
-      const answered = await clients[site]!.put(key, value).then(() => true, () => false);
-      if (answered) written.set(key, value);
+      const answered = await clients[site]!.put(key, 'x').then(() => true, () => false);
+      if (answered) written.add(key);
       if (answered && site === last) tally.succeeded++;
       await sleep(PAUSE_MS);
     }
@@ -90,10 +90,10 @@ export async function partition(sites: Sites, seconds: number): Promise<Partitio
   await Promise.all(clients.map(async (client, site) => {
     for (;;) {
       const all = await client.range('wan/', 'wan0').catch(() => null);
-      const found = new Map((all?.kvs ?? []).map((kv) => [kv.key.toString(), kv.value.toString()]));
+      const found = new Set((all?.kvs ?? []).map((kv) => kv.key.toString()));
       const takes = await client.put(`healed/${site}`, 'x').then(() => true, () => false);
       // What was not answered may have happened: only what was, must be there.
-      if (takes && all !== null && [...written].every(([key, value]) => Number(found.get(key) ?? -1) >= Number(value))) return;
+      if (takes && all !== null && [...written].every((key) => found.has(key))) return;
       await sleep(20);
     }
   }));
