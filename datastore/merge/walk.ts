@@ -196,18 +196,18 @@ export class Walk {
   #items(path: string, x: Cursor, y: Cursor, elements: Elements): boolean {
     const { keys, node } = elements;
     const [xs, ys] = [x.parts(), y.parts()];
-    const met: string[] = [];
-    const differing: number[] = [];
+    const met = new Set<string>();
+    const differing = new Map<string, number>();
     for (let i = 0; i < xs.length; i += 2) {
       const key = keyOf(x.data, xs[i]!, xs[i + 1]!, keys);
-      if (key === '' || met.includes(key)) return false;
-      met.push(key);
+      if (key === '' || met.has(key)) return false;
+      met.add(key);
       if (same(x.data, xs[i]!, xs[i + 1]!, y.data, ys[i]!, ys[i + 1]!)) continue;
       if (key !== keyOf(y.data, ys[i]!, ys[i + 1]!, keys)) return false;
-      differing.push(i);
+      differing.set(key, i);
     }
-    for (const i of differing) {
-      const at = element(path, elementName(elements, met[i / 2]!, x.data, xs[i]!, xs[i + 1]!));
+    for (const [key, i] of differing) {
+      const at = element(path, elementName(elements, key, x.data, xs[i]!, xs[i + 1]!));
       if (node === null) this.#changes.changed(at);
       else this.struct(at, x.data, xs[i]!, xs[i + 1]!, y.data, ys[i]!, ys[i + 1]!, node);
     }
