@@ -17,8 +17,6 @@ import type { Configuration, ConfiguredMember, Joiner, RemovedLog, Standing } fr
 const VERSION = 1;
 const standings: readonly Standing[] = ['voting', 'added', 'evicted'];
 
-export const writeText = (w: Writer, text: string): Writer => w.bytes(Buffer.from(text, 'utf8'));
-export const readText = (r: Reader): string => Buffer.from(r.bytes()).toString('utf8');
 const writeLog = (w: Writer, log: LogId): Writer => w.u8(slotOf(log)).u32(incarnationOf(log));
 function readLog(r: Reader): LogId {
   const slot = r.u8();
@@ -26,11 +24,11 @@ function readLog(r: Reader): LogId {
 }
 function writeTexts(w: Writer, texts: readonly string[]): void {
   w.varuint(texts.length);
-  for (const text of texts) writeText(w, text);
+  for (const text of texts) w.utf8(text);
 }
 function readTexts(r: Reader): string[] {
   const texts: string[] = [];
-  for (let n = r.count(1); n > 0; n--) texts.push(readText(r));
+  for (let n = r.count(1); n > 0; n--) texts.push(r.utf8());
   return texts;
 }
 /** Ids are unsigned; the writer's integers are signed. */
@@ -45,7 +43,7 @@ function version(r: Reader): void {
 export function encodeConfiguration({ number, members, removed }: Configuration): Uint8Array {
   const w = new Writer().u8(VERSION).varuint(number).varuint(members.length);
   for (const { id, name, slot, log, peerURLs, standing } of members) {
-    writeText(writeId(w, id), name).u8(slot).u8(standings.indexOf(standing)).u8(log === null ? 0 : 1);
+    writeId(w, id).utf8(name).u8(slot).u8(standings.indexOf(standing)).u8(log === null ? 0 : 1);
     if (log !== null) w.u32(incarnationOf(log));
     writeTexts(w, peerURLs);
   }
@@ -62,7 +60,7 @@ export function decodeConfiguration(bytes: Uint8Array): Configuration {
   const members: ConfiguredMember[] = [];
   for (let n = r.count(13); n > 0; n--) {
     const id = readId(r);
-    const name = readText(r);
+    const name = r.utf8();
     const slot = r.u8();
     const standing = standings[r.u8()];
     if (standing === undefined) throw new MalformedError('standing of a member');
@@ -87,7 +85,7 @@ export interface JoinRequest extends Joiner {
 
 export function encodeJoin(request: JoinRequest): Uint8Array {
   const w = new Writer().u8(VERSION);
-  writeText(writeText(writeText(w, request.token), request.clusterId), request.name).u8(request.slot === null ? 0 : 1);
+  w.utf8(request.token).utf8(request.clusterId).utf8(request.name).u8(request.slot === null ? 0 : 1);
   if (request.slot !== null) w.u8(request.slot);
   w.u32(request.incarnation);
   writeTexts(w, request.peerURLs);
@@ -100,9 +98,9 @@ export function encodeJoin(request: JoinRequest): Uint8Array {
 export function decodeJoin(bytes: Uint8Array): JoinRequest {
   const r = new Reader(bytes);
   version(r);
-  const token = readText(r);
-  const clusterId = readText(r);
-  const name = readText(r);
+  const token = r.utf8();
+  const clusterId = r.utf8();
+  const name = r.utf8();
   const slot = r.u8() === 0 ? null : r.u8();
   const incarnation = r.u32();
   const peerURLs = readTexts(r);
@@ -132,7 +130,7 @@ export interface JoinAnswer {
 
 export function encodeJoined({ result, reason, clusterId, id, slot, configuration }: JoinAnswer): Uint8Array {
   const w = new Writer().u8(VERSION).u8(results.indexOf(result));
-  writeId(writeText(writeText(w, reason), clusterId), id).u8(slot);
+  writeId(w.utf8(reason).utf8(clusterId), id).u8(slot);
   return w.bytes(configuration === null ? new Uint8Array(0) : encodeConfiguration(configuration)).take();
 }
 
@@ -142,8 +140,8 @@ export function decodeJoined(bytes: Uint8Array): JoinAnswer {
   version(r);
   const result = results[r.u8()];
   if (result === undefined) throw new MalformedError('answer to a join');
-  const reason = readText(r);
-  const clusterId = readText(r);
+  const reason = r.utf8();
+  const clusterId = r.utf8();
   const id = readId(r);
   const slot = r.u8();
   const configuration = r.bytes();

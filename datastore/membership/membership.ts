@@ -11,7 +11,7 @@ import { incarnationOf, logId, logName, slotOf } from '../replica/types.ts';
 import type { LogId } from '../replica/types.ts';
 import { Agreement, readBallot, writeBallot } from './agreement.ts';
 import type { Vote } from './agreement.ts';
-import { decodeConfiguration, decodeJoin, encodeConfiguration, encodeJoined, readText, writeText } from './codec.ts';
+import { decodeConfiguration, decodeJoin, encodeConfiguration, encodeJoined } from './codec.ts';
 import type { JoinAnswer, JoinRequest, JoinResult } from './codec.ts';
 import { bind, evicting, isLeftBehind, isRemoved, joining, memberOf, placeOf, removing, settle, voters, withoutRetired, withRemoved } from './configuration.ts';
 import type { Change, Configuration, ConfiguredMember } from './configuration.ts';
@@ -33,7 +33,7 @@ const FORCED_LEAP = 1_000;
 
 /** `u8 version · bytes cluster id · i64 id · bytes configuration · u8 has vote · [varuint number · ballot · u8 · [ballot · bytes value]]` */
 export function encodeSaved({ clusterId, id, configuration, vote }: SavedMembership): Uint8Array {
-  const w = writeText(new Writer().u8(SAVED_VERSION), clusterId).i64(BigInt.asIntN(64, id)).bytes(encodeConfiguration(configuration)).u8(vote === null ? 0 : 1);
+  const w = new Writer().u8(SAVED_VERSION).utf8(clusterId).i64(BigInt.asIntN(64, id)).bytes(encodeConfiguration(configuration)).u8(vote === null ? 0 : 1);
   if (vote !== null) {
     writeBallot(w.varuint(vote.number), vote.promised).u8(vote.accepted === null ? 0 : 1);
     if (vote.accepted !== null) writeBallot(w, vote.accepted.ballot).bytes(vote.accepted.value);
@@ -46,7 +46,7 @@ export function decodeSaved(bytes: Uint8Array): SavedMembership {
   const r = new Reader(bytes);
   const version = r.u8();
   if (version !== SAVED_VERSION) throw new MalformedError(`saved membership of version ${version}`);
-  const clusterId = readText(r);
+  const clusterId = r.utf8();
   const id = BigInt.asUintN(64, r.i64());
   const configuration = decodeConfiguration(r.bytes());
   let vote: Vote | null = null;

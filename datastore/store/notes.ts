@@ -40,15 +40,12 @@ export class Notes {
   }
 
   *encode(): IterableIterator<Uint8Array> {
-    for (const [name, body] of this.#latest) {
-      const encoded = Buffer.from(name, 'utf8');
-      yield new Writer(body.length + encoded.length + 16).bytes(encoded).bytes(body).take();
-    }
+    for (const [name, body] of this.#latest) yield new Writer(body.length + name.length + 16).utf8(name).bytes(body).take();
   }
 
   load(chunk: Uint8Array): void {
     const reader = new Reader(chunk);
-    const name = Buffer.from(reader.bytes()).toString('utf8');
+    const name = reader.utf8();
     this.#noted(name, reader.bytes().slice());
   }
 
