@@ -12,7 +12,8 @@ export interface Batch {
 
 /**
  * Collects own frames: a frame that comes after a pause goes out at once, those that follow closely wait for each other, at most
- * `push_batch_ms`. So a single write is not delayed, and many cost few messages: a message of 10 KB to each of two peers costs half as much of the processor as the whole rest of a write.
+ * `push_batch_ms`. So a single write is not delayed, and many cost few messages (10 KB to each of two peers
+ * cost nearly as much of the processor as all the rest of a write).
  */
 export class Batcher {
   readonly #clock: Clock;

@@ -63,12 +63,13 @@ const row = (name: string, figure: keyof Figures, digits: number): string => {
   return `| ${name} | ${at('off')} | ${at('again')} | ${at('field')} | ${ratio('again', '')} | ${ratio('field', '**')} |`;
 };
 const [first, second] = options.before === '' ? ['off', 'off again'] : ['before', 'off'];
+const asked = options.before === '' ? 'keys that do not merge, other such keys, and keys that merge' : 'keys that do not merge and keys that merge, and as many of before there was merging';
 const text = `# What merging by field costs where nothing conflicts, ${new Date().toISOString().slice(0, 10)}
 
-Written by \`npm run bench:merge -- --report\`: a store of ${options.members} replicas with objects under keys that do not merge, other such keys, and keys that merge, asked in turn, 25 calls at a time, ${rounds.length} rounds with fresh
+Written by \`npm run bench:merge -- --report\`: ${options.members} replicas with objects under ${asked}, asked in turn, 25 calls at a time, ${rounds.length} rounds with fresh
 stores, on ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'an unknown CPU'}, replicas and client together. Objects as a kube-apiserver stored them (${kinds.map(({ name, versions }) => `${name} ${versions[0]!.length} B`).join(', ')}), an
 annotation, the generation and the time in managedFields changed with each update, in a transaction that compares the revision; ${options.warm} updates of each side before anything counts. Medians of the rounds; ratios to
-the first side, of each round, their median, least and largest. "off again" says how far two equal sides differ.
+the first side, of each round, their median, least and largest. ${options.before === '' ? '"off again" says how far two equal sides differ.' : ''}
 
 | | ${first} | ${second} | field | ${second} to ${first} | field to ${first} |
 | --- | --- | --- | --- | --- | --- |
