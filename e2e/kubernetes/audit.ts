@@ -7,10 +7,10 @@ interface Entry {
   readonly verb: string;
   readonly userAgent?: string;
   readonly requestReceivedTimestamp: string;
-  readonly objectRef?: { readonly name?: string; readonly namespace?: string };
+  readonly objectRef?: { readonly name?: string; readonly namespace?: string; readonly subresource?: string };
   readonly responseStatus?: { readonly code?: number };
   readonly requestObject?: { readonly preconditions?: object; readonly metadata?: { readonly ownerReferences?: readonly { readonly uid: string }[] } };
-  readonly responseObject?: { readonly metadata?: { readonly name?: string } };
+  readonly responseObject?: { readonly metadata?: { readonly name?: string; readonly uid?: string }; readonly spec?: { readonly replicas?: number; readonly nodeName?: string }; readonly status?: { readonly replicas?: number } };
 }
 
 const policy = {
@@ -19,6 +19,7 @@ const policy = {
   omitStages: ['RequestReceived'],
   rules: [
     { level: 'RequestResponse', verbs: ['create', 'delete', 'deletecollection'], resources: [{ group: '', resources: ['pods'] }, { group: 'apps', resources: ['replicasets'] }] },
+    { level: 'RequestResponse', verbs: ['update', 'patch'], resources: [{ group: 'apps', resources: ['replicasets', 'replicasets/status'] }] },
     { level: 'None' },
   ],
 };
@@ -38,17 +39,30 @@ export class Audit {
     return [`--audit-log-path=${this.file}`, `--audit-policy-file=${this.file}.policy.json`];
   }
 
+  /** The controllers that deleted a pod or ReplicaSet; empty if none did. */
+  deleters(name: string): string[] {
+    return this.entries().filter((entry) => entry.verb === 'delete' && entry.objectRef?.name === name && entry.responseStatus?.code === 200).map(controllerOf);
+  }
+
   /** Pods and ReplicaSets whose names begin with `prefix`: when, what, by whom, how it was answered. */
   lines(prefix: string): string[] {
-    if (!existsSync(this.file)) return [];
-    const entries = readFileSync(this.file, 'utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Entry);
-    return entries.flatMap(({ verb, userAgent = '', requestReceivedTimestamp, objectRef, responseStatus, requestObject, responseObject }) => {
+    return this.entries().flatMap((entry) => {
+      const { verb, requestReceivedTimestamp, objectRef, responseStatus, requestObject, responseObject } = entry;
       const name = objectRef?.name ?? responseObject?.metadata?.name ?? '';
       if (!name.startsWith(prefix)) return [];
       const owner = requestObject?.metadata?.ownerReferences?.[0]?.uid;
-      // The last part of an agent is the controller.
-      const who = userAgent.split('/').at(-1) ?? '';
-      return [`${requestReceivedTimestamp} ${verb} ${name}${owner === undefined ? '' : ` of ${owner}`} by ${who}: ${responseStatus?.code ?? '?'}${requestObject?.preconditions === undefined ? '' : ` ${JSON.stringify(requestObject.preconditions)}`}`];
+      const { metadata, spec, status } = responseObject ?? {};
+      // Of a ReplicaSet, how many it asks for and has now.
+      const replicas = spec?.replicas === undefined ? '' : ` ${metadata?.uid}: ${status?.replicas ?? 0} of ${spec.replicas}`;
+      return [`${requestReceivedTimestamp} ${verb}${objectRef?.subresource === undefined ? '' : ` ${objectRef.subresource} of`} ${name}${replicas}${owner === undefined ? '' : ` of ${owner}`} by ${controllerOf(entry)}: ${responseStatus?.code ?? '?'}${requestObject?.preconditions === undefined ? '' : ` ${JSON.stringify(requestObject.preconditions)}`}`];
     });
   }
+
+  private entries(): Entry[] {
+    if (!existsSync(this.file)) return [];
+    return readFileSync(this.file, 'utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Entry);
+  }
 }
+
+/** The last part of an agent is the controller. */
+const controllerOf = ({ userAgent = '' }: Entry): string => userAgent.split('/').at(-1) ?? '';
