@@ -24,7 +24,7 @@ test('an old copy of a disk that nobody is left to tell from the original ends a
     const host = { clock, random, disk, net: new MemoryNet({ clock, random }).machine(`r${slot}`), names: new MemoryNames() };
     const store = await clock.wait(openStore(host, {
       dataDir: 'data', clusterId: 1n, self: members[slot]!, members, alone: false, localKeys: [], quotaBytes: -1, txnOps: 128, watchProgressMs: 60_000,
-      autoCompaction: { mode: 'off', retention: 0 }, shape: { segmentRecords: 2, segmentBytes: 200, groupSegments: 2 }, onFatal: (error) => failures.push(error),
+      autoCompaction: { mode: 'off', retention: 0 }, shape: { segmentRecords: 2, segmentBytes: 200, groupSegments: 2, pieceRecords: 2, pieceBytes: 200 }, onFatal: (error) => failures.push(error),
     }, silent, null), 10_000);
     if (store.readiness !== 'ready') await clock.wait(store.becomeReady(false), 10_000);
     return store;

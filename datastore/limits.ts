@@ -27,6 +27,9 @@ export const limits = {
   segment_bytes: 1_048_576,
   /** Segments in one group of a log document; a dead group leaves two Yjs structs behind. */
   group_segments: 256,
+  /** The owner of a log rewrites its segments in pieces of so many records, of which it copies so many bytes. */
+  piece_records: 256,
+  piece_bytes: 65_536,
   /** A foreign revision whose counter lies further ahead than this is an ordinary future revision. Eight new incarnations that nobody heard of. */
   foreign_ahead: 2_147_483_648,
   /** An anti-entropy answer, all its chunks together. */
@@ -152,8 +155,6 @@ export const limits = {
   vouch_ms: 2_000,
   /** How often a replica that wants to join asks again. */
   join_retry_ms: 1_000,
-  /** The owner of a log looks at so many records at a time when it forgets, and a segment at least. */
-  collect_records: 1_024,
   /** What of a removed member's log is copied in one go. */
   inherit_records: 128,
   inherit_bytes: 262_144,

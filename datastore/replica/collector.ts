@@ -8,7 +8,7 @@
 import type { LogDoc } from './log-doc.ts';
 import { decodeRecord, encodeSubset } from './record.ts';
 import type { StoredRecord } from './record.ts';
-import type { Segment, Shape } from './segment.ts';
+import type { Cut, Segment, Shape } from './segment.ts';
 import type { Retirements } from './retirements.ts';
 import type { LogId, RecordSink, RecordWrite, Stamp } from './types.ts';
 
@@ -19,9 +19,22 @@ export interface Fate {
 }
 
 export interface Rewrite {
-  readonly segments: readonly Segment[];
+  readonly cuts: readonly Cut[];
   readonly fates: readonly Fate[];
 }
+
+/** What is new in a transaction. */
+export interface Appended {
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/**
+ * How much of old records is rewritten beside new ones, at least: these may have killed as much. Where a third is dead, three records are looked at and two copied
+ * for each that goes: less would fall behind.
+ */
+const COPIED_PER_NEW = 3;
+const LOOKED_AT_PER_NEW = 4;
 
 type Questions = Pick<RecordSink, 'isCurrent' | 'isTombstoneFree' | 'currentCopy' | 'moved'>;
 
@@ -66,21 +79,28 @@ export class Collector {
     return this.#forgettable.size > 0 || log.garbage.due;
   }
 
-  /**
-   * Chooses segments to rewrite beside `appended` new records; null if none is due. At most a few segments at a time, so that no
-   * transaction takes longer than a slice.
-   */
-  due(log: LogDoc, appended: number): Rewrite | null {
-    this.#sinceVisit += appended;
+  /** Chooses what to rewrite beside new records; null if nothing is due. A piece at a time, so that no transaction takes long, here or at the peers. */
+  due(log: LogDoc, appended: Appended): Rewrite | null {
+    this.#sinceVisit += appended.records;
     if (this.#sinceVisit >= this.#shape.segmentRecords) this.search(log);
-    const segments = log.garbage.take(this.#shape.segmentBytes / 4);
+    const { pieceBytes, pieceRecords, segmentBytes } = this.#shape;
+    const records = Math.max(pieceRecords, appended.records * LOOKED_AT_PER_NEW);
+    // However much is new: all of it must fit into a frame.
+    const bytes = Math.max(pieceBytes, Math.min(appended.bytes * COPIED_PER_NEW, segmentBytes));
+    const cuts = log.garbage.take(bytes, records);
+    if (cuts.length === 0) cuts.push(...this.#forget(records));
+    if (cuts.length === 0) return null;
+    return { cuts, fates: cuts.flatMap(({ segment, count }) => segment.records.slice(0, count).map((record) => this.fate(record))) };
+  }
+
+  /** At most so many records of a segment that half goes once its forgettable deletions are dropped. */
+  #forget(records: number): Cut[] {
     for (const segment of this.#forgettable) {
-      if (segments.length > 0) break;
-      this.#forgettable.delete(segment);
-      if (segment.sealed) segments.push(segment);
+      const count = segment.sealed ? Math.min(records, segment.records.length) : 0;
+      if (count === segment.records.length || count === 0) this.#forgettable.delete(segment);
+      if (count > 0) return [{ segment, count }];
     }
-    if (segments.length === 0) return null;
-    return { segments, fates: segments.flatMap((segment) => segment.records.map((record) => this.fate(record))) };
+    return [];
   }
 
   /** Looks through the next few segments for deletions that can be forgotten. */

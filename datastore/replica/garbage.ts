@@ -3,11 +3,14 @@
  * segment goes first. It is at least as dead as the average, so at most two copies are made for each record that died, and far fewer when
  * records die in the order of their age (rewriting at a fixed share of one segment copied records that were about to die, 1.8 for each write).
  * A segment that is wholly dead costs nothing to drop and is always due.
+ *
+ * A segment is rewritten a piece at a time, from its beginning: as one transaction it took all replicas 30 ms at the same moment (docs/decisions/0012-rewriting-in-pieces.md).
  */
-import { limits } from '../limits.ts';
-import type { Segment } from './segment.ts';
+import type { Cut, Segment } from './segment.ts';
 
 const RANKS = 8;
+/** A segment is not left with fewer records than this, if it can go as a whole. */
+const REST_MIN = 16;
 
 export class Garbage {
   /** By share of dead, in eighths. */
@@ -46,25 +49,35 @@ export class Garbage {
     return this.#ranks[RANKS]!.size > 0 || this.#tooMuch(0, 0);
   }
 
-  /** The segments to rewrite next, the deadest first, until `copyCost` has been spent on what lives in them, or they have many records. */
-  take(copyCost: number): Segment[] {
-    const taken: Segment[] = [];
-    let cost = 0;
-    let liveCost = 0;
-    let records = 0;
-    for (let rank = RANKS; rank > 0 && liveCost < copyCost; rank--) {
-      for (const segment of this.#ranks[rank]!) {
-        if (liveCost >= copyCost || records >= limits.collect_records || (rank < RANKS && !this.#tooMuch(cost, liveCost))) return taken;
-        taken.push(segment);
-        cost += segment.cost;
-        liveCost += segment.liveCost;
-        records += segment.records.length;
-      }
-    }
-    return taken;
+  /** Records have left the segment's beginning. */
+  shrunk(segment: Segment, cost: number, liveCost: number): void {
+    this.#cost -= cost;
+    this.changed(segment, -liveCost);
   }
 
-  /** Without segments of this cost, which are being rewritten. */
+  /**
+   * What to rewrite next, of the deadest segments first, until `copyCost` has been spent on what lives in it, or it is that many records. At least one record, if
+   * any is due.
+   */
+  take(copyCost: number, records: number): Cut[] {
+    const cuts: Cut[] = [];
+    let cost = 0;
+    let liveCost = 0;
+    let left = records;
+    for (let rank = RANKS; rank > 0; rank--) {
+      for (const segment of this.#ranks[rank]!) {
+        if (liveCost >= copyCost || left <= 0 || (rank < RANKS && !this.#tooMuch(cost, liveCost))) return cuts;
+        const cut = beginning(segment, copyCost - liveCost, left);
+        cuts.push({ segment, count: cut.count });
+        cost += cut.cost;
+        liveCost += cut.liveCost;
+        left -= cut.count;
+      }
+    }
+    return cuts;
+  }
+
+  /** Without records of this cost, which are being rewritten. */
   #tooMuch(cost: number, liveCost: number): boolean {
     const dead = this.#cost - this.#liveCost - (cost - liveCost);
     return dead > 0 && dead * 3 > this.#cost - cost + liveCost;
@@ -75,3 +88,24 @@ export class Garbage {
     return segment.cost === 0 ? RANKS : Math.floor(((segment.cost - segment.liveCost) * RANKS) / segment.cost);
   }
 }
+
+/**
+ * How much of a segment is rewritten at a time: so many records at most, and so much of what lives; at least one. It ends where most is won, two copies for one that goes
+ * being the price: where records die in the order of their age, behind the last dead one.
+ */
+function beginning(segment: Segment, copyCost: number, records: number): { count: number; cost: number; liveCost: number } {
+  const cut = { count: 0, cost: 0, liveCost: 0 };
+  let best = cut;
+  for (const record of segment.records) {
+    if (cut.count >= records || cut.liveCost >= copyCost) break;
+    cut.count++;
+    cut.cost += record.cost;
+    if (record.live > 0) cut.liveCost += record.cost;
+    else if (won(cut) >= won(best)) best = { ...cut };
+  }
+  // A little rest would cost more to keep as a segment of its own than to copy.
+  const rest = segment.records.length - best.count;
+  return won(best) > 0 && (rest >= REST_MIN || cut.count < segment.records.length) ? best : cut;
+}
+
+const won = ({ cost, liveCost }: { readonly cost: number; readonly liveCost: number }): number => 2 * cost - 3 * liveCost;

@@ -2,13 +2,15 @@ import { describe, expect, test } from '@jest/globals';
 import * as Y from 'yjs';
 import { InvariantError } from './assert.ts';
 import { MalformedError } from '../bytes.ts';
+import { inspectUpdate } from './inspect.ts';
 import { LogDoc } from './log-doc.ts';
 import type { LogUpdate } from './log-doc.ts';
 import { decodeRecord, RecordWriter } from './record.ts';
+import type { Cut, Segment } from './segment.ts';
 import { logId } from './types.ts';
 
 const log = logId(1, 4242);
-const shape = { segmentRecords: 4, segmentBytes: 100_000, groupSegments: 3 };
+const shape = { segmentRecords: 4, segmentBytes: 100_000, groupSegments: 3, pieceRecords: 4, pieceBytes: 100_000 };
 const writer = new RecordWriter();
 let lamport = 0;
 const record = (key = 'k', value = 'v') =>
@@ -19,6 +21,7 @@ const owner = () => {
   doc.own();
   return doc;
 };
+const whole = (segment: Segment): Cut => ({ segment, count: segment.records.length });
 const stamps = (doc: LogDoc) => [...doc.segments.values()].flatMap((s) => s.records.map((r) => r.lamport)).sort((a, b) => a - b);
 
 describe('a log document', () => {
@@ -34,7 +37,7 @@ describe('a log document', () => {
       expect(r.bytes).not.toBe(before[i]);
     });
     const peer = new LogDoc(log);
-    peer.inspect(update);
+    inspectUpdate(update);
     const { added, removed } = peer.apply(update);
     expect([added.length, removed.length, peer.clock, peer.lamport]).toEqual([10, 0, doc.clock, lamport]);
     expect(peer.digest).toBe(doc.digest);
@@ -53,7 +56,7 @@ describe('a log document', () => {
     expect([appended.update.fromClock, appended.update.toClock, doc.clock]).toEqual([doc.clock, doc.clock + 2, appended.update.fromClock]);
     appended.place();
     expect(twin.write(two.map((r) => decodeRecord(r.bytes)), [], lamport)).toEqual(appended.update);
-    peer.inspect(appended.update);
+    inspectUpdate(appended.update);
     expect(peer.apply(appended.update).added.length).toBe(2);
     expect([doc.clock, doc.lamport, doc.digest]).toEqual([peer.clock, peer.lamport, peer.digest]);
     expect(doc.append(records(2), lamport)).toBeNull(); // room for one only
@@ -77,15 +80,49 @@ describe('a log document', () => {
     const peer = new LogDoc(log);
     for (let i = 0; i < 3; i++) peer.apply(doc.write(records(4), [], lamport));
     const [first, second] = [...doc.segments.values()];
-    let update = doc.write([record()], [first!], lamport);
+    let update = doc.write([record()], [whole(first!)], lamport);
     let applied = peer.apply(update);
     expect([applied.added.length, applied.removed.length]).toEqual([1, 4]);
-    update = doc.write([], [second!], lamport);
+    update = doc.write([], [whole(second!)], lamport);
     expect(update.toClock).toBeGreaterThan(update.fromClock);
     applied = peer.apply(update);
     expect([applied.added.length, applied.removed.length]).toEqual([0, 4]);
     expect(stamps(peer)).toEqual(stamps(doc));
     expect(peer.digest).toBe(doc.digest);
+  });
+
+  test('a segment may go a piece at a time, from its beginning', () => {
+    const doc = owner();
+    const peer = new LogDoc(log);
+    for (let i = 0; i < 2; i++) peer.apply(doc.write(records(4), [], lamport));
+    const [first] = [...doc.segments.values()];
+    const all = stamps(doc);
+    for (const [count, left] of [[1, 3], [2, 1]] as const) {
+      const { added, removed } = peer.apply(doc.write([record()], [{ segment: first!, count }], lamport));
+      expect([added.length, removed.map((r) => r.lamport)]).toEqual([1, all.splice(0, count)]);
+      expect([first!.records.length, first!.cost]).toEqual([left, first!.records.reduce((sum, r) => sum + r.cost, 0)]);
+      expect([peer.digest, peer.records, peer.bytes]).toEqual([doc.digest, doc.records, doc.bytes]);
+    }
+    peer.apply(doc.write([], [whole(first!)], lamport));
+    expect([doc.segments.has(first!.number), peer.segments.has(first!.number)]).toEqual([false, false]);
+    expect([stamps(peer), peer.digest]).toEqual([stamps(doc), doc.digest]);
+  });
+
+  test('a segment that has lost its beginning and won as much again', () => {
+    const doc = owner();
+    doc.write(records(4), [], lamport);
+    const peer = new LogDoc(log);
+    peer.apply(doc.updateSince(0));
+    doc.write([], [{ segment: [...doc.segments.values()][0]!, count: 2 }], lamport);
+    // Loaded again, its owner goes on in it.
+    const again = new LogDoc(log, shape);
+    again.apply(doc.updateSince(0));
+    again.own();
+    again.write(records(2), [], lamport);
+    expect([...again.segments.values()].map((s) => s.records.length)).toEqual([4]);
+    const { added, removed } = peer.apply(again.updateSince(peer.clock));
+    expect([added.length, removed.length]).toEqual([2, 2]);
+    expect([stamps(peer), peer.digest]).toEqual([stamps(again), again.digest]);
   });
 
   test('a dead group leaves hardly anything behind', () => {
@@ -95,7 +132,7 @@ describe('a log document', () => {
       const old = [...doc.segments.values()];
       const update = doc.write(records(4), [], lamport);
       peer.apply(update);
-      if (old.length > 0) peer.apply(doc.write([], old, lamport));
+      if (old.length > 0) peer.apply(doc.write([], old.map(whole), lamport));
     }
     expect(doc.structs).toBeLessThan(300);
     expect(peer.structs).toBe(doc.structs);
@@ -108,7 +145,9 @@ describe('a log document', () => {
     const peers: LogDoc[] = [];
     for (let i = 0; i < 40; i++) {
       const old = [...doc.segments.values()];
-      doc.write(records(3), i % 3 === 2 ? old.filter((segment) => segment.sealed).slice(0, 2) : [], lamport);
+      // Of two segments all, and of a third the beginning.
+      const cuts = old.filter((segment) => segment.sealed).slice(0, 3).map((segment, n) => ({ segment, count: Math.min(n < 2 ? 4 : 1 + (i % 2), segment.records.length) }));
+      doc.write(records(3), i % 3 === 2 ? cuts : [], lamport);
       const peer = new LogDoc(log);
       peer.apply(doc.updateSince(0));
       peers.push(peer);
@@ -116,7 +155,7 @@ describe('a log document', () => {
     }
     peers.forEach((peer, i) => {
       const update = doc.updateSince(peer.clock);
-      peer.inspect(update);
+      inspectUpdate(update);
       peer.apply(update);
       expect(stamps(peer)).toEqual(stamps(doc));
       expect([peer.digest, peer.records, peer.bytes]).toEqual([doc.digest, doc.records, doc.bytes]);
@@ -144,7 +183,7 @@ describe('a log document', () => {
     doc.write(records(2), [], lamport);
     const later = doc.write(records(2), [], lamport);
     expect(() => new LogDoc(log).apply(later)).toThrow(InvariantError);
-    expect(() => new LogDoc(log).inspect({ ...later, fromClock: 0 })).toThrow(MalformedError);
+    expect(() => inspectUpdate({ ...later, fromClock: 0 })).toThrow(MalformedError);
   });
 
   test('an update that is not what it says is found before Yjs sees it', () => {
@@ -152,17 +191,17 @@ describe('a log document', () => {
     const update = doc.write(records(3), [], lamport);
     const peer = new LogDoc(log);
     const bad: Partial<LogUpdate>[] = [{ toClock: update.toClock + 1 }, { toClock: update.toClock - 1 }, { lamport: lamport - 1 }, { update: update.update.subarray(0, 20) }];
-    for (const change of bad) expect(() => peer.inspect({ ...update, ...change })).toThrow(MalformedError);
+    for (const change of bad) expect(() => inspectUpdate({ ...update, ...change })).toThrow(MalformedError);
     const foreign = new Y.Doc();
     foreign.clientID = 7;
     foreign.getMap('s').set('x', 1);
-    expect(() => peer.inspect({ ...update, toClock: 1, update: Y.encodeStateAsUpdate(foreign) })).toThrow(MalformedError);
+    expect(() => inspectUpdate({ ...update, toClock: 1, update: Y.encodeStateAsUpdate(foreign) })).toThrow(MalformedError);
     const rubbish = new Y.Doc();
     rubbish.clientID = peer.client;
     rubbish.getArray('s').push([new Uint8Array([1, 2, 3, 4, 5])]);
-    expect(() => peer.inspect({ ...update, toClock: 1, update: Y.encodeStateAsUpdate(rubbish) })).toThrow(MalformedError);
+    expect(() => inspectUpdate({ ...update, toClock: 1, update: Y.encodeStateAsUpdate(rubbish) })).toThrow(MalformedError);
     expect(peer.clock).toBe(0);
-    peer.inspect(update);
+    inspectUpdate(update);
   });
 
   test('bits flipped in an update never crash the inspection', () => {
@@ -172,7 +211,7 @@ describe('a log document', () => {
       const bytes = new Uint8Array(update.update);
       bytes[bit >> 3]! ^= 1 << (bit & 7);
       try {
-        new LogDoc(log).inspect({ ...update, update: bytes });
+        inspectUpdate({ ...update, update: bytes });
       } catch (error) {
         expect(error).toBeInstanceOf(MalformedError);
       }

@@ -16,12 +16,13 @@ import { assert } from './assert.ts';
 import { encodeAppend } from './append.ts';
 import { MalformedError } from '../bytes.ts';
 import { Garbage } from './garbage.ts';
+import { itemsFrom } from './items.ts';
 import { LogWalk } from './log-walk.ts';
 import { crcOf, decodeRecord } from './record.ts';
 import type { StoredRecord } from './record.ts';
 import { Retirements } from './retirements.ts';
 import { Segment, usualShape } from './segment.ts';
-import type { Shape } from './segment.ts';
+import type { Cut, Shape } from './segment.ts';
 import { incarnationOf, logName } from './types.ts';
 import type { LogId } from './types.ts';
 
@@ -54,7 +55,7 @@ export interface LogUpdate {
 /** Above this many records the copy is not worth the time that it saves. */
 const APPEND_MAX = 8;
 
-const contentOf = (struct: Y.Item): Uint8Array | null => (struct.content instanceof Y.ContentBinary ? struct.content.content : null);
+const isWhole = ({ segment, count }: Cut): boolean => count === segment.records.length;
 
 export class LogDoc {
   readonly log: LogId;
@@ -152,12 +153,12 @@ export class LogDoc {
   }
 
   /**
-   * Writes one transaction: appends records and deletes segments, as one V1 update. The records' `bytes` become the document's own.
+   * Writes one transaction: appends records and deletes segments, or their beginnings, as one V1 update. The records' `bytes` become the document's own.
    * @param lamport highest counter of the owner in it or before
    */
-  write(records: readonly StoredRecord[], remove: readonly Segment[], lamport: number): LogUpdate {
+  write(records: readonly StoredRecord[], remove: readonly Cut[], lamport: number): LogUpdate {
     assert(this.#owned && this.#doc.clientID === this.client, `${logName(this.log)} is written by its owner only`);
-    assert(remove.every((segment) => segment.sealed), 'the head is not rewritten');
+    assert(remove.every(({ segment }) => segment.sealed), 'the head is not rewritten');
     const fromClock = this.clock;
     const runs: { segment: Segment; start: number; records: readonly StoredRecord[] }[] = [];
     this.#update = null;
@@ -171,15 +172,23 @@ export class LogDoc {
         runs.push({ segment, start, records: run });
       }
       if (records.length === 0) this.#headGroup().set(MARKER, fromClock);
-      for (const segment of remove) this.#delete(segment);
+      for (const cut of remove) {
+        if (isWhole(cut)) this.#delete(cut.segment);
+        else cut.segment.array.delete(0, cut.count);
+      }
     });
     for (const { segment, start, records: run } of runs) {
       // Y.Array.push copies: take the copy, or every value is held twice.
-      const stored = segment.array.slice(start);
+      const stored = itemsFrom(segment.array, start, this.#structs);
       for (let i = 0; i < run.length; i++) run[i]!.bytes = stored[i]!;
-      if (segment.full) this.garbage.seal(segment);
+      if (!segment.full) continue;
+      this.garbage.seal(segment);
+      if (segment === this.#head) this.#head = null;
     }
-    for (const segment of remove) this.#forget(segment);
+    for (const cut of remove) {
+      if (isWhole(cut)) this.#forget(cut.segment);
+      else for (const record of cut.segment.cut(cut.count)) this.#gone(record);
+    }
     assert(this.#update !== null, 'a transaction that writes makes an update');
     const update: Uint8Array = this.#update;
     this.#update = null;
@@ -213,35 +222,6 @@ export class LogDoc {
     return result;
   }
 
-  /**
-   * Looks into an update that came from outside before Yjs changes anything: a document cannot be rolled back.
-   * @throws MalformedError unless it is one contiguous run of the owner's structs up to `toClock` whose records can all be decoded
-   */
-  inspect({ fromClock, toClock, lamport, update }: LogUpdate): void {
-    const fail = (what: string): never => {
-      throw new MalformedError(`update of ${logName(this.log)}: ${what}`);
-    };
-    let decoded: ReturnType<typeof Y.decodeUpdate>;
-    try {
-      decoded = Y.decodeUpdate(update);
-    } catch (error) {
-      return fail(String(error));
-    }
-    let at = decoded.structs[0]?.id.clock ?? toClock;
-    if (at > fromClock) fail('begins later than it says');
-    for (const struct of decoded.structs) {
-      if (struct.id.client !== this.client) fail('of another client');
-      if (struct.id.clock !== at || (!(struct instanceof Y.Item) && !(struct instanceof Y.GC))) fail('has a gap');
-      at += struct.length;
-      const bytes = struct instanceof Y.Item ? contentOf(struct) : null;
-      if (bytes === null) continue;
-      const record = decodeRecord(bytes);
-      if (record.log === this.log && record.lamport > lamport) fail('holds a record above its Lamport counter');
-    }
-    if (at !== toClock) fail('ends elsewhere than it says');
-    for (const client of decoded.ds.clients.keys()) if (client !== this.client) fail('deletes of another client');
-  }
-
   /** How many structs that stand here an update of this log deletes, about: what it takes besides its size. Stops counting at `max`. */
   wouldDelete({ update }: LogUpdate, max: number): number {
     const structs = this.#doc.store.clients.get(this.client) ?? [];
@@ -273,7 +253,11 @@ export class LogDoc {
 
   /** Structs that Yjs holds: what must not grow with history. For tests and metrics. */
   get structs(): number {
-    return this.#doc.store.clients.get(this.client)?.length ?? 0;
+    return this.#structs.length;
+  }
+
+  get #structs(): readonly (Y.Item | Y.GC)[] {
+    return (this.#doc.store.clients.get(this.client) ?? []) as (Y.Item | Y.GC)[];
   }
 
   #headSegment(): Segment {
@@ -362,7 +346,7 @@ export class LogDoc {
     this.clock = Y.getState(store, this.client);
   }
 
-  /** Reads off what the last remote transaction changed. Records are only ever appended to a segment, and go with it. */
+  /** Reads off what the last remote transaction changed. Records are only ever appended to a segment, and go from its beginning or with it. */
   #collectChanges(): Applied {
     const added: StoredRecord[] = [];
     const removed: StoredRecord[] = [];
@@ -405,8 +389,10 @@ export class LogDoc {
   }
 
   #read(segment: Segment, added: StoredRecord[], removed: StoredRecord[]): void {
-    if (segment.array.length < segment.records.length) this.#shrink(segment, removed);
-    for (const bytes of segment.array.slice(segment.records.length)) {
+    // It may have lost and won as many.
+    const first = segment.records[0];
+    if (first !== undefined && (segment.array.length < segment.records.length || segment.array.get(0) !== first.bytes)) this.#shrink(segment, removed);
+    for (const bytes of itemsFrom(segment.array, segment.records.length, this.#structs)) {
       if (!(bytes instanceof Uint8Array)) throw new MalformedError('a segment holds something other than records');
       const record = decodeRecord(bytes, this.#retired);
       this.#place(segment, record);
@@ -414,14 +400,22 @@ export class LogDoc {
     }
   }
 
-  /** Records have been taken out: a segment on its way out, in the middle of a unit. */
+  /** Records have been taken out: by its owner at the beginning, or anywhere in the middle of a unit, when all of it is on its way out. */
   #shrink(segment: Segment, removed: StoredRecord[]): void {
     this.garbage.remove(segment);
-    const stored = new Set(segment.array.toArray());
-    for (const record of segment.take((r) => stored.has(r.bytes))) {
-      removed.push(record);
-      this.#gone(record);
-    }
+    const { array, records } = segment;
+    const first = array.length > 0 ? array.get(0) : null;
+    const at = first === null ? records.length : records.findIndex(({ bytes }) => bytes === first);
+    const last = records.length - 1 - at;
+    if (at < 0 || (last >= 0 && array.get(last) !== records.at(-1)!.bytes)) {
+      const stored = new Set(array.toArray());
+      for (const record of segment.take((r) => stored.has(r.bytes))) this.#lost(record, removed);
+    } else for (const record of segment.cut(at)) this.#lost(record, removed);
+  }
+
+  #lost(record: StoredRecord, removed: StoredRecord[]): void {
+    removed.push(record);
+    this.#gone(record);
   }
 
   #remove(segment: Segment, removed: StoredRecord[]): void {

@@ -1,6 +1,7 @@
 /** All logs that a replica holds, its own among them, and what it has held of those that are retired. */
 import type { Frame } from './frame.ts';
 import { FrameKind } from './frame.ts';
+import { inspectUpdate } from './inspect.ts';
 import { LogDoc } from './log-doc.ts';
 import type { LogUpdate } from './log-doc.ts';
 import type { StoredRecord } from './record.ts';
@@ -122,13 +123,8 @@ export class Logs {
     }
     if (gap) return 'gap';
     for (const [log, { clock }] of frame.dependencies) if (!this.retired.has(log) && !frame.retired.has(log) && clockOf(log) < clock) return 'waiting';
-    if (!inspected) for (const update of updates) this.inspect(update);
+    if (!inspected) for (const update of updates) inspectUpdate(update);
     return updates;
-  }
-
-  /** @throws MalformedError if the update cannot be applied as it is */
-  inspect(update: LogUpdate): void {
-    (this.docs.get(update.log) ?? new LogDoc(update.log, this.#shape, this.retired)).inspect(update);
   }
 
   /** Puts updates into their documents. A record whose stamp is known already has only moved. */

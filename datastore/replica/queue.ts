@@ -93,7 +93,7 @@ export class Queue {
       runBytes += op.record.bytes.length;
       if (runBytes > TRANSACTION_BYTES) push(own!, null);
     }
-    const rewrite = own === null || !forget ? null : this.#collector.due(own, run.length);
+    const rewrite = own === null || !forget ? null : this.#collector.due(own, { records: run.length, bytes: runBytes });
     const inherited = own === null || !forget ? [] : this.#heir.due(own);
     const appended = rewrite === null && inherited.length === 0 ? own?.append(run.map((w) => w.record), run.at(-1)?.record.lamport ?? 0) : null;
     if (appended != null) {
@@ -115,7 +115,7 @@ export class Queue {
     // As they will be found at replay.
     const copied = inherited.map(([, to]) => to).sort(compareStamps);
     const all = moved.length + copied.length === 0 ? records : [...moved.map(([, to]) => to), ...copied, ...records];
-    const update = own.write(all, rewrite?.segments ?? [], records.at(-1)?.lamport ?? 0);
+    const update = own.write(all, rewrite?.cuts ?? [], records.at(-1)?.lamport ?? 0);
     relocate(this.#sink, { copied, moved, gone });
     return update;
   }

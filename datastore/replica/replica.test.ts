@@ -155,7 +155,7 @@ describe('what is forgotten', () => {
   });
 
   test('a deletion stays as long as a member may not know it', async () => {
-    const shape = { segmentRecords: 4, segmentBytes: 1000, groupSegments: 4 };
+    const shape = { segmentRecords: 4, segmentBytes: 1000, groupSegments: 4, pieceRecords: 4, pieceBytes: 1_000 };
     const { replica, clock, sink } = make(1, true, [], shape);
     replica.setMembers([{ slot: 1, log: replica.log }, { slot: 2, log: 2 * 2 ** 32 + 1 }]);
     for (let i = 0; i < 40; i++) replica.commit([put(`k${i}`, '1')]);

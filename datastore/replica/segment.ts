@@ -11,13 +11,24 @@ export interface Shape {
   readonly segmentRecords: number;
   readonly segmentBytes: number;
   readonly groupSegments: number;
+  /** One transaction rewrites about so many records at most, and copies so many bytes; more only in proportion to what is new in it. */
+  readonly pieceRecords: number;
+  readonly pieceBytes: number;
 }
 
 export const usualShape: Shape = {
   segmentRecords: limits.segment_records,
   segmentBytes: limits.segment_bytes,
   groupSegments: limits.group_segments,
+  pieceRecords: limits.piece_records,
+  pieceBytes: limits.piece_bytes,
 };
+
+/** The first `count` records of a segment; if these are all, the segment itself. */
+export interface Cut {
+  readonly segment: Segment;
+  readonly count: number;
+}
 
 export class Segment implements Place {
   readonly log: LogId;
@@ -70,7 +81,7 @@ export class Segment implements Place {
     this.bytes += record.bytes.length;
     this.cost += record.cost;
     if (record.live > 0) this.liveCost += record.cost;
-    for (const write of record.writes) if (write.valueLength < 0) this.tombstones++;
+    this.tombstones += tombstonesOf(record);
     record.place = this;
   }
 
@@ -83,9 +94,40 @@ export class Segment implements Place {
     return all.filter((record) => !stays(record));
   }
 
+  /** The first records leave, since they have been written again or are dead. @returns them */
+  cut(count: number): StoredRecord[] {
+    const gone = this.records.splice(0, count);
+    const { cost, liveCost } = costOf(gone);
+    this.cost -= cost;
+    this.liveCost -= liveCost;
+    for (const record of gone) {
+      this.bytes -= record.bytes.length;
+      this.tombstones -= tombstonesOf(record);
+    }
+    if (this.sealed) this.#garbage.shrunk(this, cost, liveCost);
+    return gone;
+  }
+
   lives(record: StoredRecord, alive: boolean): void {
     const change = alive ? record.cost : -record.cost;
     this.liveCost += change;
     if (this.rank >= 0) this.#garbage.changed(this, change);
   }
+}
+
+/** Of all, and of those alive (see `StoredRecord.cost`). */
+export function costOf(records: Iterable<StoredRecord>): { cost: number; liveCost: number } {
+  let cost = 0;
+  let liveCost = 0;
+  for (const record of records) {
+    cost += record.cost;
+    if (record.live > 0) liveCost += record.cost;
+  }
+  return { cost, liveCost };
+}
+
+function tombstonesOf({ writes }: StoredRecord): number {
+  let count = 0;
+  for (const write of writes) if (write.valueLength < 0) count++;
+  return count;
 }

@@ -85,7 +85,7 @@ class Node {
     this.sink = new LwwSink(true);
     this.journal = new MemoryJournal();
     this.journal.durable.push(...entries);
-    const shape = { segmentRecords: 4, segmentBytes: 400, groupSegments: 3 };
+    const shape = { segmentRecords: 4, segmentBytes: 400, groupSegments: 3, pieceRecords: 2, pieceBytes: 100 };
     this.replica = new Replica({ clock: this.clock, sink: this.sink, onFatal: (error) => this.world.broke(error), shape });
     this.replica.onNote('config', (body) => (this.config = JSON.parse(Buffer.from(body).toString()) as Config));
     const journal = this.journal;
@@ -309,7 +309,7 @@ class World {
   async #snapshot(node: Node): Promise<void> {
     // As the worker does it: from the durable entries alone.
     const sink = new LwwSink();
-    const replica = new Replica({ clock: new ManualClock(), sink, shape: { segmentRecords: 4, segmentBytes: 400, groupSegments: 3 } });
+    const replica = new Replica({ clock: new ManualClock(), sink, shape: { segmentRecords: 4, segmentBytes: 400, groupSegments: 3, pieceRecords: 2, pieceBytes: 100 } });
     let { config } = node.snapshot ?? { config: this.#first };
     replica.onNote('config', (body) => (config = JSON.parse(Buffer.from(body).toString()) as Config));
     if (node.snapshot !== null) {

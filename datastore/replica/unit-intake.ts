@@ -11,6 +11,7 @@ import type { Applied } from './applied.ts';
 import type { Entry } from './entry.ts';
 import { FrameKind } from './frame.ts';
 import type { Frame } from './frame.ts';
+import { inspectUpdate } from './inspect.ts';
 import type { LogUpdate } from './log-doc.ts';
 import type { Retirement } from './retirements.ts';
 import type { Shape } from './segment.ts';
@@ -129,7 +130,7 @@ export class UnitIntake {
     for (const piece of pieces) {
       last = piece;
       for (const update of piece.updates) {
-        this.#applied.logs.inspect(update);
+        inspectUpdate(update);
         updates.push(update);
       }
       await pause();

@@ -9,7 +9,7 @@ import type { Frame } from './frame.ts';
 import { Replica } from './replica.ts';
 import type { Write } from './types.ts';
 
-const shape = { segmentRecords: 8, segmentBytes: 1_000, groupSegments: 3 };
+const shape = { segmentRecords: 8, segmentBytes: 1_000, groupSegments: 3, pieceRecords: 8, pieceBytes: 1_000 };
 const put = (key: string, value: string): Write => ({ space: 0, key, value: new Uint8Array(Buffer.from(value)), lease: 0n });
 const del = (key: string): Write => ({ space: 0, key, value: null, lease: 0n });
 

@@ -20,7 +20,7 @@ export interface Decree {
 export const put = (key: string, value: string): Write => ({ space: 0, key, value: new Uint8Array(Buffer.from(value)), lease: 0n });
 export const del = (key: string): Write => ({ space: 0, key, value: null, lease: 0n });
 
-const shape = { segmentRecords: 4, segmentBytes: 400, groupSegments: 3 };
+const shape = { segmentRecords: 4, segmentBytes: 400, groupSegments: 3, pieceRecords: 4, pieceBytes: 400 };
 
 export class SmallMember {
   readonly log: LogId;

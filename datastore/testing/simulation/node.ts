@@ -382,7 +382,7 @@ export class SimNode {
     const settings = this.#settings(this.#joining || (await hasAside(disk, DATA)));
     const store = await process.open(settings, host, log, {
       // Small, so that the owner's housekeeping and snapshots happen within a short run.
-      shape: { segmentRecords: 8, segmentBytes: 4_096, groupSegments: 4 },
+      shape: { segmentRecords: 8, segmentBytes: 4_096, groupSegments: 4, pieceRecords: 3, pieceBytes: 512 },
       journalSizes: { firstStepBytes: 32_768, stepBytes: 65_536, sliceBytes: 32_768, reserveBytes: 8_192, snapshotMinBytes: 40_000 },
       merging,
       onConflict: (conflict) => {
