@@ -86,7 +86,7 @@ export const suites: readonly Suite[] = [
   ], 20, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm'], debian: ['containers'], root: true }),
   suite('operator/monitoring', 'Every expression of the dashboards and alerts, answered by a Prometheus that scraped three replicas under load and the operator', [
     'e2e/operator/monitoring/main.ts',
-  ], 6, { tools: ['k8s', 'checks'], debian: ['monitoring'] }),
+  ], 6, { tools: ['k8s', 'checks'], debian: ['monitoring'], beside: true }),
   suite('operator/scaling', 'On a real cluster: a HorizontalPodAutoscaler takes an EdgeStore from 2 replicas to 5 under reads and back, while everybody writes and watches', [
     'e2e/operator/scaling/main.ts',
   ], 12, { tools: ['etcd', 'k8s', 'kubelet', 'cluster', 'helm'], debian: ['containers'], root: true }),
