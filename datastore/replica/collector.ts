@@ -1,6 +1,6 @@
 /**
- * What the owner forgets of its own log (REPLICATION.md, rules 6 to 8). Segments with much dead in them (garbage.ts) are rewritten: what lives is
- * appended at the head with its stamps, the segment is deleted in the same Yjs transaction.
+ * What the owner forgets of its own log (REPLICATION.md, rules 6 to 8). Segments with much dead in them (garbage.ts) are rewritten, a piece at a time: what lives is
+ * appended at the head with its stamps, and deleted where it was in the same Yjs transaction.
  *
  * A superseded record is dead at once. So is a copy of another log's record that a lower member has, too. A deletion is dead when it is stable, its key's only head, and nothing else of its key is physically
  * here; since nobody says when that becomes true, segments with deletions are looked through in turn.

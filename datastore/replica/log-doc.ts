@@ -224,7 +224,7 @@ export class LogDoc {
 
   /** How many structs that stand here an update of this log deletes, about: what it takes besides its size. Stops counting at `max`. */
   wouldDelete({ update }: LogUpdate, max: number): number {
-    const structs = this.#doc.store.clients.get(this.client) ?? [];
+    const structs = this.#structs;
     let count = 0;
     for (const { clock, len } of Y.decodeUpdate(update).ds.clients.get(this.client) ?? []) {
       if (clock >= this.clock) continue;
@@ -256,7 +256,7 @@ export class LogDoc {
     return this.#structs.length;
   }
 
-  get #structs(): readonly (Y.Item | Y.GC)[] {
+  get #structs(): (Y.Item | Y.GC)[] {
     return (this.#doc.store.clients.get(this.client) ?? []) as (Y.Item | Y.GC)[];
   }
 

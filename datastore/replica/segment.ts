@@ -97,13 +97,16 @@ export class Segment implements Place {
   /** The first records leave, since they have been written again or are dead. @returns them */
   cut(count: number): StoredRecord[] {
     const gone = this.records.splice(0, count);
-    const { cost, liveCost } = costOf(gone);
-    this.cost -= cost;
-    this.liveCost -= liveCost;
+    let cost = 0;
+    let liveCost = 0;
     for (const record of gone) {
+      cost += record.cost;
+      if (record.live > 0) liveCost += record.cost;
       this.bytes -= record.bytes.length;
       this.tombstones -= tombstonesOf(record);
     }
+    this.cost -= cost;
+    this.liveCost -= liveCost;
     if (this.sealed) this.#garbage.shrunk(this, cost, liveCost);
     return gone;
   }
@@ -113,17 +116,6 @@ export class Segment implements Place {
     this.liveCost += change;
     if (this.rank >= 0) this.#garbage.changed(this, change);
   }
-}
-
-/** Of all, and of those alive (see `StoredRecord.cost`). */
-export function costOf(records: Iterable<StoredRecord>): { cost: number; liveCost: number } {
-  let cost = 0;
-  let liveCost = 0;
-  for (const record of records) {
-    cost += record.cost;
-    if (record.live > 0) liveCost += record.cost;
-  }
-  return { cost, liveCost };
 }
 
 function tombstonesOf({ writes }: StoredRecord): number {

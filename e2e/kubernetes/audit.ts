@@ -10,7 +10,7 @@ interface Entry {
   readonly objectRef?: { readonly name?: string; readonly namespace?: string; readonly subresource?: string };
   readonly responseStatus?: { readonly code?: number };
   readonly requestObject?: { readonly preconditions?: object; readonly metadata?: { readonly ownerReferences?: readonly { readonly uid: string }[] } };
-  readonly responseObject?: { readonly metadata?: { readonly name?: string; readonly uid?: string }; readonly spec?: { readonly replicas?: number; readonly nodeName?: string }; readonly status?: { readonly replicas?: number } };
+  readonly responseObject?: { readonly metadata?: { readonly name?: string; readonly uid?: string }; readonly spec?: { readonly replicas?: number }; readonly status?: { readonly replicas?: number } };
 }
 
 const policy = {

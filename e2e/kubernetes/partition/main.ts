@@ -151,9 +151,8 @@ await step('of two ReplicaSets of one name one stays, with its pods; the garbage
   if (gone(podsB).length !== podsB.length) problems.push(`of the other's only ${gone(podsB).join(' ')} went`);
   // Until one of the two leaders hears that it is none, both act: one may make a pod too many for the ReplicaSet that it has just come to know, both may
   // take one away for that, and not the same. Nothing else may take a pod of the winner's, and only then may there be too few for a moment.
-  const trimmers = (name: string): string[] => [...audits.values()].flatMap((audit) => audit.deleters(name));
   for (const name of gone(podsA)) {
-    const who = trimmers(name);
+    const who = [...audits.values()].flatMap((audit) => audit.deleters(name));
     if (!who.includes('replicaset-controller') || who.includes('generic-garbage-collector')) problems.push(`${name}, of the winner, went by ${who.join(' and ') || 'nobody'}`);
   }
   if (gone(podsA).length === 0) problems.push(...tooFew(fewest));
